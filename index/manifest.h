@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The manifest database: opening, transactions and queries by row structs. SQL is bound only.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "index/rows.h"
+
+namespace SQLite {
+class Database;
+}
+
+namespace tilewright::index {
+
+/// One connection; not shared between threads. Schema, pragmas and ST_ functions are set up on
+/// opening. Errors name the file and the statement's purpose.
+class Manifest {
+ public:
+  enum class Mode { create_or_write, read_only };
+  /// Throws Error::failed for a foreign file, damage, or a newer schema (with both versions).
+  static Manifest open(const std::filesystem::path& file, Mode mode);
+  Manifest(Manifest&&) noexcept;
+  ~Manifest();  ///< leaves WAL where this connection was the writer
+
+  [[nodiscard]] SQLite::Database& database() const { return *database_; }
+  [[nodiscard]] const std::filesystem::path& file() const { return file_; }
+
+  /// BEGIN IMMEDIATE ... COMMIT around `work`; rolled back if it throws.
+  void in_transaction(const std::function<void()>& work);
+
+  void begin_stage();  ///< WAL + FULL on a local disk, DELETE + EXTRA elsewhere
+  void end_stage();    ///< checkpoint(TRUNCATE), journal_mode DELETE
+
+ private:
+  explicit Manifest(std::unique_ptr<SQLite::Database> database, std::filesystem::path file);
+  std::unique_ptr<SQLite::Database> database_;
+  std::filesystem::path file_;
+};
+
+// Writers. Call inside a transaction; `insert` of a feature row keeps its R-tree right.
+void insert(Manifest&, const TileRow&);
+void insert(Manifest&, const TileFileRow&);
+void insert(Manifest&, const OverlapRow&);
+void insert(Manifest&, const LocationRow&);
+void insert(Manifest&, const ViewRow&);
+void insert(Manifest&, const MaskRow&);
+void insert(Manifest&, const LabelObjectRow&);
+void insert(Manifest&, const ScoreRow&);
+void insert(Manifest&, const SplitRow&);
+void insert(Manifest&, const RejectionRow&);
+void insert(Manifest&, const StageRunRow&);
+
+void set_component(Manifest&, const std::string& tile_id, int component_id);
+void set_view_place(Manifest&, const std::string& location_id, const std::string& tile_id,
+                    const MemberPlace& place);
+void set_location_split(Manifest&, const std::string& location_id,
+                        const std::optional<std::string>& part);
+void write_subset(Manifest&, const std::string& name, const std::string& rule,
+                  const std::vector<std::string>& location_ids);
+
+/// Removes what a stage wrote (its rows and rejections), before it writes anew.
+/// scan: tile, tile_file; graph: overlap, component_id; views: location, view; extract: view
+/// places; label: mask, label_object; split: split, location.split; curate: score, subset,
+/// subset_member (verdicts are never removed). stage_run of the stage goes too.
+void clear_stage(Manifest&, const std::string& stage);
+
+// Readers, in the canonical order named here.
+std::vector<TileRow> tiles(const Manifest&, const std::string& source = "",
+                           const std::string& status = "");                   ///< tile_id
+std::optional<TileRow> tile(const Manifest&, const std::string& tile_id);
+std::vector<TileFileRow> tile_files(const Manifest&, const std::string& tile_id = "");  ///< tile_id, rowid
+std::vector<OverlapRow> overlaps(const Manifest&);                            ///< tile_a, tile_b
+std::vector<LocationRow> locations(const Manifest&);                          ///< location_id
+std::optional<LocationRow> location(const Manifest&, const std::string& location_id);
+std::vector<ViewRow> views(const Manifest&, const std::string& location_id = "");  ///< location_id, acquired, tile_id
+std::vector<MaskRow> masks(const Manifest&, const std::string& layer = "");   ///< layer, location_id, valid_from
+std::vector<LabelObjectRow> label_objects(const Manifest&, const std::string& layer = "");
+std::vector<ScoreRow> scores(const Manifest&, const std::string& layer = "", const std::string& metric = "");
+std::vector<SplitRow> splits(const Manifest&, const std::string& name);
+std::vector<std::string> subset_members(const Manifest&, const std::string& name);
+std::vector<RejectionRow> rejections(const Manifest&, const std::string& stage = "");
+std::optional<StageRunRow> stage_run(const Manifest&, const std::string& stage);
+std::optional<std::string> meta(const Manifest&, const std::string& key);
+void set_meta(Manifest&, const std::string& key, const std::string& value);
+
+/// Ids of tiles or locations ("tile", "location") whose box touches [west, south, east, north].
+std::vector<std::string> ids_in_box(const Manifest&, const std::string& layer,
+                                    const geometry::Box& degrees);
+
+/// Stat tuple of an input and its content hash: saves rehashing; internal, not registered.
+struct FileStat {
+  std::string path;  ///< "<root>:<relative>"
+  std::int64_t size = 0, mtime_ns = 0, ctime_ns = 0, inode = 0;
+  std::string sha256;
+};
+std::optional<FileStat> file_stat(const Manifest&, const std::string& path);
+void upsert(Manifest&, const FileStat&);
+
+/// Ordered dump of all data rows without run ids and clocks: what the tree hash covers.
+std::string canonical_dump(const Manifest&);
+
+}  // namespace tilewright::index

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commit function: the only way in which a file becomes visible in a workspace.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tilewright::shard {
+
+struct Published {
+  std::int64_t bytes = 0;
+  std::string sha256;
+};
+
+/// A file written aside as <folder>/.tmp-<name>-<random> (O_EXCL), fsynced, renamed, folder
+/// fsynced. Discarded by the destructor unless published. Callers then record it in the manifest.
+/// Failpoints: commit.open, commit.write, commit.before_fsync, commit.after_fsync,
+/// commit.after_rename, commit.after_folder_fsync. Errors name path, cause and what is needed.
+class PendingFile {
+ public:
+  explicit PendingFile(std::filesystem::path target);
+  PendingFile(PendingFile&&) noexcept;
+  PendingFile& operator=(PendingFile&&) = delete;
+  ~PendingFile();
+
+  void append(std::span<const std::byte> bytes);  ///< hashed on the way
+  void append(std::string_view text);
+  /// Random access, thread-safe for disjoint ranges; the file is hashed when it is published.
+  void write_at(std::int64_t offset, std::span<const std::byte> bytes);
+  /// For libraries that write by path (GDAL): close them before publish.
+  [[nodiscard]] const std::filesystem::path& temporary_path() const { return temporary_; }
+
+  Published publish();
+
+ private:
+  std::filesystem::path target_, temporary_;
+  int descriptor_ = -1;
+  std::int64_t appended_ = 0;
+  bool sequential_ = true;
+  struct Hash;
+  std::unique_ptr<Hash> hash_;
+};
+
+/// Small text or binary files in one call.
+Published publish_file(const std::filesystem::path& target, std::string_view content);
+
+/// A whole folder (checkpoints): write into `temporary_path`, then publish: every file fsynced,
+/// folder renamed, parent fsynced. Failpoints checkpoint.*.
+class PendingFolder {
+ public:
+  explicit PendingFolder(std::filesystem::path target);
+  PendingFolder(const PendingFolder&) = delete;
+  PendingFolder& operator=(const PendingFolder&) = delete;
+  ~PendingFolder();
+  [[nodiscard]] const std::filesystem::path& temporary_path() const { return temporary_; }
+  void publish();
+
+ private:
+  std::filesystem::path target_, temporary_;
+};
+
+/// Removes .tmp-* below `folder` (not following links): left behind by a killed run.
+void sweep_temporaries(const std::filesystem::path& folder);
+/// mkdir -p with fsync of each new folder's parent.
+void make_folders(const std::filesystem::path& folder);
+
+}  // namespace tilewright::shard

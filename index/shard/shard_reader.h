@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads tar shards in place: mapped files, members by index or by offset.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "index/shard/npy.h"
+
+namespace tilewright::shard {
+
+/// A file mapped read-only; the spans stay valid as long as a copy of this object lives.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& file);
+  [[nodiscard]] std::span<const std::byte> bytes() const;
+  /// Throws Error::failed if the range leaves the file.
+  [[nodiscard]] std::span<const std::byte> range(std::int64_t offset, std::int64_t length) const;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+struct IndexEntry {
+  std::string key, member;
+  std::int64_t offset = 0, length = 0;
+  std::optional<DType> dtype;
+  std::vector<std::int64_t> shape;
+  std::string sha256;
+};
+/// Reads <shard>.idx (throws on damage).
+std::vector<IndexEntry> read_index(const std::filesystem::path& idx_file);
+/// Walks the tar itself (ustar; refuses GNU and PAX extensions and sizes that leave the file).
+std::vector<IndexEntry> scan_tar(const std::filesystem::path& tar_file);
+
+/// An array in place.
+struct ArrayView {
+  NpyHeader header;
+  std::span<const std::byte> data;
+};
+ArrayView array_at(const MappedFile& file, std::int64_t offset, std::int64_t length);
+
+}  // namespace tilewright::shard

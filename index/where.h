@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The little language of subset rules: `combined >= 0.6 and not (view_count < 2)`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "index/manifest.h"
+
+namespace tilewright::index {
+
+/// Grammar: or-expr of and-expr of [not] ( comparison | "(" rule ")" ); comparison = metric or
+/// location column, one of < <= > >= = !=, number or quoted name. A location without the metric
+/// does not match. Throws Error::config with the position and what was expected.
+void check_where(const std::string& rule);
+
+/// Location ids of `layer` that match, in order of id; values are bound.
+std::vector<std::string> select_where(const Manifest&, const std::string& layer, const std::string& rule);
+
+/// The `top` locations by metric, best first; ties by location_id.
+std::vector<std::string> select_top(const Manifest&, const std::string& layer, const std::string& metric,
+                                    std::int64_t top);
+
+}  // namespace tilewright::index

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `tilewright` asks of `tilewright-learn`: one JSON file, one verb. Paths are absolute or
+// relative to the request's folder; the answer is files and the exit code.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "geometry/describe.h"
+#include "learn/config/run_config.h"
+
+namespace tilewright::learn {
+
+/// `tilewright-learn train|evaluate|predict|folds REQUEST.json`
+struct TrainRequest {
+  std::string workspace, dataset, run_folder;  ///< dataset: path of dataset.json
+  RunConfig run;
+  std::optional<std::string> init_folder;      ///< run folder that `init` or `model.encoder` names
+  std::optional<std::string> init_file;        ///< safetensors
+  bool overwrite = false;                      ///< start anew instead of resuming
+};
+template <class V>
+void describe(V&& v, TrainRequest& c) {
+  v("workspace", c.workspace, "workspace folder"); v("dataset", c.dataset, "dataset.json");
+  v("run_folder", c.run_folder, "runs/<name>"); v("run", c.run, "resolved run");
+  v("init_folder", c.init_folder, "run folder to start from"); v("init_file", c.init_file, "weights to start from");
+  v("overwrite", c.overwrite, "do not resume");
+}
+
+struct EvaluateRequest {
+  std::string workspace, dataset, run_folder;
+  int threads = 2;
+  std::string device = "auto";
+};
+template <class V>
+void describe(V&& v, EvaluateRequest& c) {
+  v("workspace", c.workspace, "workspace folder"); v("dataset", c.dataset, "dataset.json");
+  v("run_folder", c.run_folder, "runs/<name>"); v("threads", c.threads, "CPU threads"); v("device", c.device, "device");
+}
+
+/// Input shard: per key `<key>.image.npy` (C,H,W source dtype, bands of the run's dataset in order)
+/// and `<key>.valid.npy` (1,H,W uint8). Output shard: per key `<key>.prob.npy`, float32 (K,H,W)
+/// softmax, in the same order. Invalid pixels are fed as the band's mean.
+struct PredictRequest {
+  std::string run_folder, dataset, input_shard, output_shard;
+  int threads = 2, batch = 8;
+  std::string device = "auto";
+};
+template <class V>
+void describe(V&& v, PredictRequest& c) {
+  v("run_folder", c.run_folder, "runs/<name>"); v("dataset", c.dataset, "dataset.json of the run");
+  v("input_shard", c.input_shard, "windows to predict"); v("output_shard", c.output_shard, "probabilities");
+  v("threads", c.threads, "CPU threads"); v("batch", c.batch, "windows at once"); v("device", c.device, "device");
+}
+
+/// Out-of-fold predictions for curation: K small UNets, each trained on the samples of the other
+/// folds, predict their own. Samples: `part` file as in dataset.json plus a fold per location.
+/// Output shard: `<location_id>.<view>.prob.npy` float32 (K,H,W) for every sample row.
+struct FoldsRequest {
+  std::string workspace, dataset, samples, folds;  ///< folds: TSV `location<TAB>fold`
+  std::string output_shard, scratch_folder;
+  RunConfig run;                                   ///< recipe segment, model unet
+  int fold_count = 4;
+};
+template <class V>
+void describe(V&& v, FoldsRequest& c) {
+  v("workspace", c.workspace, "workspace folder"); v("dataset", c.dataset, "dataset.json (statistics, classes)");
+  v("samples", c.samples, "part file of all samples"); v("folds", c.folds, "TSV: location, fold");
+  v("output_shard", c.output_shard, "probabilities"); v("scratch_folder", c.scratch_folder, "scratch");
+  v("run", c.run, "how each fold's model is trained"); v("fold_count", c.fold_count, "number of folds");
+}
+
+}  // namespace tilewright::learn

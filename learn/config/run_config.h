@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one training run is: the `runs` section of a job, as plain structs without torch.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "geometry/describe.h"
+
+namespace tilewright::learn {
+
+/// Where an encoder's weights come from: an earlier run of the job, or a safetensors file.
+struct EncoderSource {
+  std::optional<std::string> run, file;
+};
+template <class V>
+void describe(V&& v, EncoderSource& c) {
+  v("run", c.run, "name of an earlier run of this job whose weights start the encoder");
+  v("file", c.file, "safetensors file with timm or MAE names");
+}
+
+struct ModelConfig {
+  std::string name = "unet";
+  int width = 64;                 ///< UNet: channels of the first level
+  bool bilinear = false;
+  int patch_px = 8;
+  int dim = 192, depth = 12, heads = 3;
+  int decoder_dim = 96, decoder_depth = 2, decoder_heads = 3;
+  double mask_ratio = 0.75;
+  bool norm_pix = true;
+  std::optional<EncoderSource> encoder;
+};
+template <class V>
+void describe(V&& v, ModelConfig& c) {
+  v("name", c.name, "unet, vit_tiny, vit_small, vit_base, vit_large, vit_huge, vit (dim, depth, heads) or upernet");
+  v("width", c.width, "UNet: channels of the first level; 64 is the published network", at_least(2));
+  v("bilinear", c.bilinear, "UNet: upsample bilinearly instead of by transposed convolution");
+  v("patch_px", c.patch_px, "ViT: edge of a token, pixels", at_least(1));
+  v("dim", c.dim, "vit: width of the tokens", at_least(4));
+  v("depth", c.depth, "vit: number of blocks", at_least(1));
+  v("heads", c.heads, "vit: attention heads; divides dim", at_least(1));
+  v("decoder_dim", c.decoder_dim, "mae: width of the decoder", at_least(4));
+  v("decoder_depth", c.decoder_depth, "mae: blocks of the decoder", at_least(1));
+  v("decoder_heads", c.decoder_heads, "mae: attention heads of the decoder", at_least(1));
+  v("mask_ratio", c.mask_ratio, "mae: share of tokens that are hidden", between(0.05, 0.99));
+  v("norm_pix", c.norm_pix, "mae: standardize each target patch");
+  v("encoder", c.encoder, "start the encoder from an earlier run or a file");
+}
+
+struct LossConfig {
+  std::string name = "cross_entropy";
+  std::string class_weights = "none";
+  std::string reduction = "weight_sum";
+  double temperature = 0.1;
+};
+template <class V>
+void describe(V&& v, LossConfig& c) {
+  v("name", c.name, "cross_entropy, dice or cross_entropy_dice; mae and simclr have their own", one_of({"cross_entropy", "dice", "cross_entropy_dice"}));
+  v("class_weights", c.class_weights, "none, or auto: inverse frequency of the class in train", one_of({"none", "auto"}));
+  v("reduction", c.reduction, "weighted cross-entropy: divide by the weight_sum or the pixel_count", one_of({"weight_sum", "pixel_count"}));
+  v("temperature", c.temperature, "simclr: temperature of NT-Xent", above(0));
+}
+
+struct OptimizerConfig {
+  std::string name = "adamw";
+  double lr = 1e-3, weight_decay = 0.05, beta1 = 0.9, beta2 = 0.999, momentum = 0.9;
+};
+template <class V>
+void describe(V&& v, OptimizerConfig& c) {
+  v("name", c.name, "adamw or sgd", one_of({"adamw", "sgd"}));
+  v("lr", c.lr, "learning rate at the top of the schedule", above(0));
+  v("weight_decay", c.weight_decay, "decoupled decay; not on biases and norms", at_least(0));
+  v("beta1", c.beta1, "adamw: decay of the first moment", between(0, 1));
+  v("beta2", c.beta2, "adamw: decay of the second moment", between(0, 1));
+  v("momentum", c.momentum, "sgd: momentum", between(0, 1));
+}
+
+struct ScheduleConfig {
+  std::string name = "cosine";
+  double warmup_epochs = 0, min_lr = 0, power = 1;
+};
+template <class V>
+void describe(V&& v, ScheduleConfig& c) {
+  v("name", c.name, "constant, cosine or poly", one_of({"constant", "cosine", "poly"}));
+  v("warmup_epochs", c.warmup_epochs, "linear from 0 over so many epochs", at_least(0));
+  v("min_lr", c.min_lr, "learning rate at the end", at_least(0));
+  v("power", c.power, "poly: exponent", above(0));
+}
+
+struct RunConfig {
+  std::string dataset;
+  std::string recipe = "segment";
+  ModelConfig model;
+  LossConfig loss;
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  std::vector<std::string> augment;
+  std::string protocol = "full";
+  int epochs = 20;
+  int batch = 8;
+  std::int64_t max_steps = 0;
+  std::uint64_t seed = 1;
+  int threads = 2;
+  std::string device = "auto";
+  std::string repro = "normal";
+  double clip_norm = 0;
+  std::string non_finite = "stop";
+  int checkpoint_epochs = 1;
+  int keep_checkpoints = 2;
+  std::optional<EncoderSource> init;
+};
+template <class V>
+void describe(V&& v, RunConfig& c) {
+  v("dataset", c.dataset, "name of a dataset of this job");
+  v("recipe", c.recipe, "segment, mae or simclr");
+  v("model", c.model, "the network");
+  v("loss", c.loss, "the loss of supervised recipes");
+  v("optimizer", c.optimizer, "the optimizer");
+  v("schedule", c.schedule, "the learning-rate schedule");
+  v("augment", c.augment, "any of crop, flip, rotate, brightness, noise");
+  v("protocol", c.protocol, "full, or frozen: the encoder does not learn", one_of({"full", "frozen"}));
+  v("epochs", c.epochs, "passes over train", at_least(1));
+  v("batch", c.batch, "samples a step", at_least(1));
+  v("max_steps", c.max_steps, "stop after so many steps; 0 = epochs decide", at_least(0));
+  v("seed", c.seed, "seed of initialization, order and augmentation");
+  v("threads", c.threads, "CPU threads; part of the run's key because the bits depend on it", at_least(1));
+  v("device", c.device, "auto, cpu or cuda", one_of({"auto", "cpu", "cuda"}));
+  v("repro", c.repro, "normal, or strict: oneDNN off", one_of({"normal", "strict"}));
+  v("clip_norm", c.clip_norm, "clip the gradient norm; 0 = no clipping", at_least(0));
+  v("non_finite", c.non_finite, "a non-finite loss or gradient: stop the run, or skip the step", one_of({"stop", "skip"}));
+  v("checkpoint_epochs", c.checkpoint_epochs, "epochs between checkpoints", at_least(1));
+  v("keep_checkpoints", c.keep_checkpoints, "newest checkpoints kept, beside the best", at_least(1));
+  v("init", c.init, "start all weights that fit from an earlier run or a file");
+}
+
+}  // namespace tilewright::learn

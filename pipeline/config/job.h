@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+// The job file as one value: every section a plain struct, every field named once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "geometry/describe.h"
+#include "geometry/resample.h"
+#include "index/split.h"
+#include "index/view_planner.h"
+#include "learn/config/run_config.h"
+#include "pipeline/config/label_config.h"
+#include "pipeline/config/source_config.h"
+
+namespace tilewright {
+template <>
+struct EnumNames<index::Placement> {
+  static constexpr EnumName<index::Placement> values[] = {
+      {"lattice", index::Placement::lattice}, {"best_phase", index::Placement::best_phase},
+      {"shelf", index::Placement::shelf},     {"whole", index::Placement::whole},
+      {"points", index::Placement::points}};
+};
+template <>
+struct EnumNames<geometry::Resampling> {
+  static constexpr EnumName<geometry::Resampling> values[] = {
+      {"nearest", geometry::Resampling::nearest}, {"bilinear", geometry::Resampling::bilinear}};
+};
+template <>
+struct EnumNames<index::SplitUnit> {
+  static constexpr EnumName<index::SplitUnit> values[] = {
+      {"block", index::SplitUnit::block}, {"acquisition", index::SplitUnit::acquisition},
+      {"component", index::SplitUnit::component}};
+};
+}  // namespace tilewright
+
+namespace tilewright::pipeline {
+
+struct GridConfig {
+  double resolution_m = 10;
+  std::string zone = "auto";                          ///< auto or EPSG:n
+  std::optional<std::array<double, 2>> origin_m;      ///< nullopt = auto
+};
+template <class V>
+void describe(V&& v, GridConfig& c) {
+  v("resolution_m", c.resolution_m, "edge of a pixel of the grid, metres", above(0));
+  v("zone", c.zone, "auto, or the one CRS of the grid such as EPSG:26914");
+  v("origin_m", c.origin_m, "auto, or [x, y] of a lattice corner");
+}
+
+struct PointsConfig {
+  std::string file;
+  std::optional<std::string> layer;
+};
+template <class V>
+void describe(V&& v, PointsConfig& c) {
+  v("file", c.file, "vector file with points"); v("layer", c.layer, "its layer");
+}
+struct SampleConfig {
+  std::int64_t count = 0;
+  std::uint64_t seed = 1;
+  double min_distance_m = 0;
+  std::vector<std::string> stratify;
+};
+template <class V>
+void describe(V&& v, SampleConfig& c) {
+  v("count", c.count, "locations to keep", at_least(1)); v("seed", c.seed, "seed of the hash");
+  v("min_distance_m", c.min_distance_m, "least distance between picks", at_least(0));
+  v("stratify", c.stratify, "columns to balance over");
+}
+struct ViewsConfig {
+  int patch_px = 128;
+  index::Placement placement = index::Placement::best_phase;
+  std::vector<std::string> sources;                   ///< empty = all
+  int min_views = 1, max_views = 0;
+  double max_cloud_frac = 0.1;
+  std::optional<SampleConfig> sample;
+  std::optional<PointsConfig> points;
+};
+template <class V>
+void describe(V&& v, ViewsConfig& c) {
+  v("patch_px", c.patch_px, "edge of a square patch, pixels of the grid", between(8, 8192));
+  v("placement", c.placement, "lattice, best_phase, shelf, whole or points");
+  v("sources", c.sources, "sources that are seen; default: all");
+  v("min_views", c.min_views, "keep locations seen by at least this many acquisitions", at_least(1));
+  v("max_views", c.max_views, "keep at most so many views, the least cloudy; 0 = all", at_least(0));
+  v("max_cloud_frac", c.max_cloud_frac, "reject a view cloudier than this, fraction of pixels", between(0, 1));
+  v("sample", c.sample, "keep only some locations, chosen by hash");
+  v("points", c.points, "placement points: where the windows are");
+}
+
+struct ExtractConfig {
+  geometry::Resampling resampling = geometry::Resampling::bilinear;
+  std::vector<std::string> derived;
+  int shard_mb = 512;
+};
+template <class V>
+void describe(V&& v, ExtractConfig& c) {
+  v("resampling", c.resampling, "nearest or bilinear, for tiles that do not lie on the grid");
+  v("derived", c.derived, "derived bands: not in this version");
+  v("shard_mb", c.shard_mb, "size of a shard, MiB", between(1, 16384));
+}
+
+struct SplitTable {
+  std::string file, key = "file", value = "split";
+  NamedList<std::string> parts;
+};
+template <class V>
+void describe(V&& v, SplitTable& c) {
+  v("file", c.file, "CSV with a person's own split"); v("key", c.key, "its column with the file");
+  v("value", c.value, "its column with the part"); v("parts", c.parts, "names of parts in the file: train, val or test");
+}
+struct Fractions {
+  double train = 0.7, val = 0.15, test = 0.15;
+};
+template <class V>
+void describe(V&& v, Fractions& c) {
+  v("train", c.train, "share of blocks", between(0, 1)); v("val", c.val, "share of blocks", between(0, 1));
+  v("test", c.test, "share of blocks", between(0, 1));
+}
+struct SplitSection {
+  index::SplitUnit unit = index::SplitUnit::block;
+  double block_m = 1000, guard_m = 0;
+  Fractions fractions;
+  std::uint64_t seed = 0;
+  bool stratify = false;
+  std::optional<SplitTable> table;
+};
+template <class V>
+void describe(V&& v, SplitSection& c) {
+  v("unit", c.unit, "block, acquisition or component: what is never separated");
+  v("block_m", c.block_m, "edge of a block, metres", above(0));
+  v("guard_m", c.guard_m, "least distance between parts, metres", at_least(0));
+  v("fractions", c.fractions, "shares of train, val and test; they add up to 1");
+  v("seed", c.seed, "seed of the hash");
+  v("stratify", c.stratify, "balance classes over blocks");
+  v("table", c.table, "a person's own list");
+}
+
+struct SubsetConfig {
+  std::optional<std::string> where, by;
+  std::optional<std::int64_t> top;
+};
+template <class V>
+void describe(V&& v, SubsetConfig& c) {
+  v("where", c.where, "rule such as combined >= 0.6"); v("top", c.top, "the best so many", at_least(1));
+  v("by", c.by, "metric that top ranks by; default: combined");
+}
+struct CurateModel {
+  int width = 16, epochs = 20, batch = 8;
+  double lr = 1e-3;
+  std::uint64_t seed = 1;
+};
+template <class V>
+void describe(V&& v, CurateModel& c) {
+  v("width", c.width, "UNet: channels of the first level", at_least(2)); v("epochs", c.epochs, "passes over the folds", at_least(1));
+  v("batch", c.batch, "samples a step", at_least(1)); v("lr", c.lr, "learning rate", above(0)); v("seed", c.seed, "seed");
+}
+struct CurateConfig {
+  std::vector<std::string> layers, scores;
+  std::optional<std::string> source;                  ///< image for scores; default: first of views
+  CurateModel model;
+  int folds = 4;
+  NamedList<double> weights;
+  NamedList<SubsetConfig> subsets;
+};
+template <class V>
+void describe(V&& v, CurateConfig& c) {
+  v("layers", c.layers, "layers whose labels are scored");
+  v("scores", c.scores, "edge_agreement, model_iou, clipped_frac");
+  v("source", c.source, "source whose pixels the scores look at; default: the first of views.sources");
+  v("model", c.model, "small UNet for out-of-fold predictions");
+  v("folds", c.folds, "number of folds", between(2, 20));
+  v("weights", c.weights, "weight of each metric in combined");
+  v("subsets", c.subsets, "named subsets: {where: ...} or {top: n, by: metric}");
+}
+
+struct DatasetInput {
+  std::string source;
+  std::vector<std::string> bands;                     ///< empty = all
+};
+/// A source's name, or {source, bands}: the loader reads both.
+template <class V>
+void describe(V&& v, DatasetInput& c) {
+  v("source", c.source, "source"); v("bands", c.bands, "some of its bands; default: all");
+}
+struct DatasetConfig {
+  std::vector<DatasetInput> inputs;
+  std::optional<std::string> target, subset;
+  std::string views = "each", match = "any", normalize = "standard";
+  std::optional<int> match_days;
+};
+template <class V>
+void describe(V&& v, DatasetConfig& c) {
+  v("inputs", c.inputs, "sources, stacked on the channel axis");
+  v("target", c.target, "a layer");
+  v("subset", c.subset, "a subset that filters train");
+  v("views", c.views, "how several views of a location are used", one_of({"each", "latest", "best", "all", "pairs"}));
+  v("match", c.match, "how dated labels meet views", one_of({"any", "same_year", "nearest_date", "mean"}));
+  v("match_days", c.match_days, "nearest_date: most days apart", at_least(0));
+  v("normalize", c.normalize, "how pixels are scaled",
+    one_of({"standard", "robust", "mean2sigma", "reflectance", "sar_db", "minmax_local", "max_local", "none"}));
+}
+
+struct PredictConfig {
+  std::string run;
+  std::optional<std::string> source;
+  int overlap_px = 16, batch = 8;
+  bool probabilities = false, polygons = false;
+};
+template <class V>
+void describe(V&& v, PredictConfig& c) {
+  v("run", c.run, "run whose weights predict"); v("source", c.source, "source whose tiles are predicted; default: the run's");
+  v("overlap_px", c.overlap_px, "overlap of neighbouring windows, pixels", at_least(0));
+  v("batch", c.batch, "windows at once", at_least(1));
+  v("probabilities", c.probabilities, "also write a float32 band a class");
+  v("polygons", c.polygons, "also write polygons");
+}
+
+struct LimitsConfig {
+  std::string memory;                                 ///< "4G"; empty = half of RAM
+  int threads = 0;                                    ///< 0 = all cores
+  std::optional<std::string> tmpdir, max_bad;
+  bool untrusted = false, isolate = false, network = false, vrt = false;
+  std::vector<std::string> vsi;
+};
+template <class V>
+void describe(V&& v, LimitsConfig& c) {
+  v("memory", c.memory, "most memory, such as 4G; default: half of RAM"); v("threads", c.threads, "threads; 0 = all cores", at_least(0));
+  v("tmpdir", c.tmpdir, "scratch folder; default: <workspace>/.tmp"); v("max_bad", c.max_bad, "fail if more inputs are bad, such as 5%");
+  v("untrusted", c.untrusted, "ignore side-car files"); v("isolate", c.isolate, "decode in a child process");
+  v("network", c.network, "allow network"); v("vsi", c.vsi, "allow archives: zip, tar"); v("vrt", c.vrt, "allow VRT files");
+}
+
+struct Job {
+  std::filesystem::path file;                         ///< absolute path of the job file
+  std::string workspace_text;                         ///< as written
+  NamedList<std::string> roots;
+  NamedList<SourceConfig> sources;
+  GridConfig grid;
+  std::optional<ViewsConfig> views;
+  ExtractConfig extract;
+  NamedList<LayerConfig> layers;
+  NamedList<TargetConfig> targets;
+  std::optional<SplitSection> split;
+  std::optional<CurateConfig> curate;
+  NamedList<DatasetConfig> datasets;
+  NamedList<learn::RunConfig> runs;
+  std::optional<PredictConfig> predict;
+  LimitsConfig limits;
+
+  [[nodiscard]] std::filesystem::path folder() const { return file.parent_path(); }
+  [[nodiscard]] std::filesystem::path workspace() const;  ///< absolute
+  /// Absolute path of "root:relative", or of a path below the job file's folder.
+  [[nodiscard]] std::filesystem::path resolve(const std::string& path) const;
+  /// Sources that views see, in order; all if `views.sources` is empty.
+  [[nodiscard]] std::vector<std::string> view_sources() const;
+  [[nodiscard]] const SourceConfig& source(const std::string& name) const;
+};
+template <class V>
+void describe(V&& v, Job& c) {
+  v("workspace", c.workspace_text, "folder for everything that the job makes");
+  v("roots", c.roots, "named folders: root `data` is written data:path");
+  v("sources", c.sources, "one entry a sensor or product");
+  v("grid", c.grid, "the pixel grid of all patches");
+  v("views", c.views, "where patches lie and who sees them");
+  v("extract", c.extract, "how patches are cut");
+  v("layers", c.layers, "label layers: one mask a location each");
+  v("targets", c.targets, "one value a location each");
+  v("split", c.split, "train, val and test without leakage");
+  v("curate", c.curate, "scores of labels and subsets by rule");
+  v("datasets", c.datasets, "what trainers read");
+  v("runs", c.runs, "trainings, in order");
+  v("predict", c.predict, "maps of whole scenes");
+  v("limits", c.limits, "memory, threads and trust");
+}
+
+}  // namespace tilewright::pipeline

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// One raster file: what it says of itself, and windows of its pixels in the source's type.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "geometry/crs.h"
+#include "geometry/grid.h"
+#include "index/shard/npy.h"
+#include "pipeline/io/open_policy.h"
+
+namespace tilewright::pipeline {
+
+struct RasterBand {
+  std::string description;               ///< "" if none
+  shard::DType dtype = shard::DType::u8;
+  std::optional<double> nodata;          ///< declared
+  bool is_alpha = false;
+  bool has_mask_file = false;            ///< .msk side-car or internal per-dataset mask
+  std::map<std::string, std::string> metadata;  ///< wavelength, fwhm, bbl, scale, offset ...
+  double scale = 1, offset = 0;
+};
+
+struct RasterInfo {
+  std::int64_t width = 0, height = 0;
+  geometry::Affine affine;
+  geometry::Crs crs;                     ///< unknown if the file has none
+  bool has_georeference = false;
+  std::int64_t block_width = 0, block_height = 0;
+  std::vector<RasterBand> bands;
+  std::map<std::string, std::string> metadata;
+  std::vector<std::string> side_cars;    ///< files read beside it
+};
+
+/// Not shared between threads.
+class Raster {
+ public:
+  /// Throws index::ItemError.
+  static Raster open(const std::filesystem::path& file, const OpenPolicy& policy);
+  [[nodiscard]] const RasterInfo& info() const { return info_; }
+  [[nodiscard]] const std::filesystem::path& file() const { return file_; }
+  /// Band (0-based) pixels of a window inside the raster, in the band's type, row-major.
+  void read(int band, const geometry::Window& window, std::span<std::byte> out) const;
+  /// Mask of the file (alpha band, .msk, internal mask): 0 = invalid. All 255 if there is none.
+  void read_mask(const geometry::Window& window, std::span<std::uint8_t> out) const;
+  /// True if the file lacks blocks (a killed writer, a sparse file).
+  [[nodiscard]] bool is_sparse() const;
+
+ private:
+  Raster(std::filesystem::path file, DatasetHandle dataset, RasterInfo info);
+  std::filesystem::path file_;
+  DatasetHandle dataset_;
+  DatasetHandle mask_side_car_;
+  RasterInfo info_;
+};
+
+}  // namespace tilewright::pipeline

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// One acquisition as its users see it: required bands on one pixel grid, validity and clouds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "geometry/bitmask.h"
+#include "geometry/crs.h"
+#include "geometry/grid.h"
+#include "index/manifest.h"
+#include "index/shard/npy.h"
+#include "learn/config/dataset_file.h"
+#include "pipeline/config/job.h"
+#include "pipeline/io/open_policy.h"
+
+namespace tilewright::pipeline {
+
+/// One file of an acquisition. band "" = all bands of the file; quality files too.
+struct TileFile {
+  std::string path;  ///< "<root>:<relative>"
+  std::string band;
+  bool is_quality = false;
+};
+
+struct TileBand {
+  learn::BandInfo info;                  ///< name, wavelength, scale, nodata
+  shard::DType dtype = shard::DType::u8;
+};
+
+/// Opens files lazily; not shared between threads. The pixel grid is that of the first band;
+/// bands of other pixel sizes on the same ground are resampled (nearest) from their own grid.
+class TileReader {
+ public:
+  /// `files` in band order. `bands_left_out`: bands that are nodata everywhere in all tiles.
+  /// Throws index::ItemError with the reason (no_crs, wrong_band_count, mixed_dtype, ...).
+  TileReader(const Job& job, const std::string& source, std::vector<TileFile> files,
+             const std::vector<std::string>& bands_left_out);
+  TileReader(TileReader&&) noexcept;
+  ~TileReader();
+
+  [[nodiscard]] const std::vector<TileBand>& bands() const;  ///< required bands in order
+  [[nodiscard]] shard::DType dtype() const;                  ///< common to all required bands
+  [[nodiscard]] geometry::Affine affine() const;
+  [[nodiscard]] const geometry::Crs& crs() const;            ///< of the file or assume_crs
+  [[nodiscard]] std::int64_t width() const;
+  [[nodiscard]] std::int64_t height() const;
+  [[nodiscard]] std::int64_t block_height() const;
+  [[nodiscard]] std::int64_t block_width() const;
+  [[nodiscard]] bool has_quality() const;
+
+  /// Pixels (C, H, W) of all required bands in dtype(), and validity (H, W): 1 where every required
+  /// band is valid by the nodata rule (NaN is never valid). `window` lies inside the tile.
+  struct Pixels {
+    std::vector<std::byte> data;
+    std::vector<std::uint8_t> valid;
+  };
+  [[nodiscard]] Pixels read(const geometry::Window& window) const;
+  /// Validity of the whole tile, read block row by block row.
+  [[nodiscard]] geometry::Bitmask valid_mask() const;
+  /// Cloudy pixels of the whole tile on its grid; nullopt without quality data.
+  [[nodiscard]] std::optional<geometry::Bitmask> cloud_mask() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The reader of a tile of the manifest (tile_file rows, left-out bands in meta).
+TileReader open_tile(const Job& job, const index::Manifest& manifest, const index::TileRow& tile);
+/// Bands of a source as shards hold them, after left-out bands; from meta of scan.
+std::vector<TileBand> source_bands(const Job& job, const index::Manifest& manifest, const std::string& source);
+
+}  // namespace tilewright::pipeline

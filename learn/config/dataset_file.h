@@ -120,10 +120,13 @@ struct SampleRow {
 };
 inline constexpr const char* kPartHeader =
     "sample\tlocation\tinput\tview\tacquired\tshard\toffset\tlength\tmask_shard\tmask_offset\tmask_length\ttarget\tweight";
+/// One line without its newline; "-" in the mask columns where there is no mask.
 std::string format_row(const SampleRow& row);
 /// Throws Error::failed with file and line.
 std::vector<SampleRow> read_part(const std::filesystem::path& file);
+/// Throws Error::failed if the file is missing, damaged, of another version or edited by hand.
 DatasetFile read_dataset(const std::filesystem::path& dataset_json);
-std::string format_dataset(const DatasetFile& dataset);  ///< fills sha256
+/// The document with its sha256 filled in (whatever `dataset.sha256` holds).
+std::string format_dataset(const DatasetFile& dataset);
 
 }  // namespace tilewright::learn

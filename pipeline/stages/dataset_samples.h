@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which samples a dataset has: views chosen, inputs stacked, masks joined, parts assigned.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "index/manifest.h"
+#include "learn/config/dataset_file.h"
+#include "pipeline/config/job.h"
+
+namespace tilewright::pipeline {
+
+/// A sample of one location: a row for each of its views, in order (input, acquired, tile_id).
+struct Sample {
+  std::string part;  ///< train | val | test
+  std::vector<learn::SampleRow> rows;
+};
+
+struct LeftOut {
+  std::string location_id, reason, detail;  ///< reason as in index/reason.h
+};
+
+struct SampleSet {
+  std::vector<Sample> samples;  ///< by sample name
+  int size_px = 0;              ///< largest edge of a sample
+  std::int64_t guard = 0, without_part = 0, outside_subset = 0, without_mask = 0, without_input = 0, all_ignore = 0;
+  std::vector<LeftOut> left_out;  ///< without_mask, without_input and all_ignore, one by one
+};
+
+/// Views of each location by `config.views`:
+///   each    every view of the first input is a sample `<location_id>.<view>`
+///   latest  the newest view; best: the least cloudy, then the newest; sample `<location_id>`
+///   all, pairs  every view is a row of the one sample `<location_id>`
+/// Further inputs give the view nearest in time to that of the first (all and pairs: all of
+/// theirs); a location that lacks an input is left out. A location without a part is left out if
+/// any location has one, else all is train. `subset` filters train only.
+/// Throws Error::config for what the job asks and the workspace does not have.
+SampleSet choose_samples(const Job& job, const index::Manifest& manifest, const DatasetConfig& config);
+
+}  // namespace tilewright::pipeline

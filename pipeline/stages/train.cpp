@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The train stage: one request to tilewright-learn for each run, in order.
+#include "geometry/error.h"
+#include "learn/config/json.h"
+#include "learn/config/request.h"
+#include "pipeline/runner/learn_process.h"
+#include "pipeline/stages/stage.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+/// The run (or file) that gives the first weights: `init`, or the encoder of the model.
+const learn::EncoderSource* start_of(const learn::RunConfig& run) {
+  if (run.init) return &*run.init;
+  return run.model.encoder ? &*run.model.encoder : nullptr;
+}
+
+learn::TrainRequest request_of(const StageInput& in, const std::string& name, const learn::RunConfig& run, bool overwrite) {
+  learn::TrainRequest request;
+  request.workspace = in.workspace.string();
+  request.dataset = (in.workspace / "datasets" / run.dataset / "dataset.json").string();
+  request.run_folder = (in.workspace / "runs" / name).string();
+  request.run = run;
+  request.overwrite = overwrite;
+  if (const auto* start = start_of(run)) {
+    if (start->run) request.init_folder = (in.workspace / "runs" / *start->run).string();
+    else if (start->file) request.init_file = in.job.resolve(*start->file).string();
+  }
+  if (!std::filesystem::exists(request.dataset))
+    throw Error::config("runs: " + name + " needs the dataset " + run.dataset + ", which is not in the workspace; run: tilewright dataset JOB");
+  return request;
+}
+
+}  // namespace
+
+StageReport run_train(const StageInput& in, const RunContext& context) {
+  StageReport report;
+  for (const auto& [name, run] : in.job.runs) {
+    context.check_stop();
+    const auto request = request_of(in, name, run, context.force_overwrite);
+    run_learn("train", learn::json_of(request).dump(2) + "\n", request.run_folder, "train", context);
+  }
+  report.counts.emplace_back("runs", static_cast<std::int64_t>(in.job.runs.size()));
+  return report;
+}
+
+}  // namespace tilewright::pipeline

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The models that a job can name, and the two things a recipe asks of one.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "learn/config/run_config.h"
+
+namespace tilewright::learn {
+
+struct ImageShape {
+  int channels = 1, size_px = 64;  ///< square images
+};
+
+/// A network from images to one score per class and pixel. Its parameters have the names of the
+/// reference state dict (timm, MAE, milesial), flat: `named_parameters()` of the module itself.
+class Segmenter : public torch::nn::Module {
+ public:
+  /// \param image_nchw [N, C, H, W] float32, normalized.  \return logits_nkhw [N, K, H, W] float32.
+  virtual torch::Tensor forward(const torch::Tensor& image_nchw) = 0;
+  /// Names of what protocol `frozen` keeps as it is.
+  [[nodiscard]] virtual std::vector<std::string> encoder_prefixes() const = 0;
+};
+
+/// A network from images to one vector each, which contrastive recipes train. Names as above.
+class FeatureEncoder : public torch::nn::Module {
+ public:
+  /// \return [N, feature_dim] float32.
+  virtual torch::Tensor forward(const torch::Tensor& image_nchw) = 0;
+  [[nodiscard]] virtual int feature_dim() const = 0;
+};
+
+struct ModelRow {
+  std::string_view name, paper;
+  /// Null where the model cannot do it; `mae` takes every model with `is_vit`.
+  std::shared_ptr<Segmenter> (*make_segmenter)(const ModelConfig&, ImageShape, int classes);
+  std::shared_ptr<FeatureEncoder> (*make_encoder)(const ModelConfig&, ImageShape);
+  bool is_vit;
+};
+
+std::span<const ModelRow> models();
+/// Throws Error::config with the names that exist.
+const ModelRow& model_row(const std::string& name);
+/// Throw Error::config if the model cannot do it, or not with this shape. Weights come from the
+/// global generator: call torch::manual_seed before.
+std::shared_ptr<Segmenter> make_segmenter(const ModelConfig& config, ImageShape image, int classes);
+std::shared_ptr<FeatureEncoder> make_encoder(const ModelConfig& config, ImageShape image);
+
+}  // namespace tilewright::learn

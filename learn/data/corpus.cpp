@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens a dataset for reading.
+#include "learn/data/corpus.h"
+
+#include <algorithm>
+
+#include "geometry/error.h"
+#include "index/shard/sha256.h"
+
+namespace tilewright::learn {
+
+std::vector<CorpusSample> group_rows(std::vector<SampleRow> rows) {
+  std::vector<CorpusSample> samples;
+  for (auto& row : rows) {
+    if (samples.empty() || samples.back().name != row.sample) samples.push_back({row.sample, row.location, {}});
+    samples.back().rows.push_back(std::move(row));
+  }
+  return samples;
+}
+
+Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json)
+    : workspace_(workspace), dataset_(read_dataset(dataset_json)) {
+  for (const auto& [name, part] : dataset_.parts) {
+    const auto file = dataset_json.parent_path() / part.file;
+    auto rows = read_part(file);
+    if (const auto found = shard::sha256_file(file); found != part.sha256)
+      throw Error::failed(file.string() + " was changed after it was written (sha256 " + found + ", recorded " + part.sha256 +
+                          "); make the dataset again: tilewright dataset JOB --force dataset");
+    parts_[name] = group_rows(std::move(rows));
+  }
+  map_shards();
+}
+
+Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json,
+               const std::filesystem::path& part_file)
+    : workspace_(workspace), dataset_(read_dataset(dataset_json)) {
+  parts_["all"] = group_rows(read_part(part_file));
+  map_shards();
+}
+
+void Corpus::map_shards() {
+  const auto map_one = [&](const std::string& shard) {
+    if (shard != "-" && !shards_.contains(shard)) shards_.emplace(shard, shard::MappedFile(workspace_ / shard));
+  };
+  for (const auto& [name, samples] : parts_)
+    for (const auto& sample : samples)
+      for (const auto& row : sample.rows) {
+        if (row.input < 0 || static_cast<std::size_t>(row.input) >= dataset_.inputs.size())
+          throw Error::failed("sample " + row.sample + " names input " + std::to_string(row.input) + " of " +
+                              std::to_string(dataset_.inputs.size()) + "; make the dataset again: tilewright dataset JOB --force dataset");
+        map_one(row.shard);
+        map_one(row.mask_shard);
+      }
+}
+
+const std::vector<CorpusSample>& Corpus::part(const std::string& name) const {
+  static const std::vector<CorpusSample> none;
+  const auto found = parts_.find(name);
+  return found == parts_.end() ? none : found->second;
+}
+
+shard::ArrayView Corpus::array(const std::string& shard, std::int64_t offset, std::int64_t length) const {
+  return shard::array_at(shards_.at(shard), offset, length);
+}
+
+int Corpus::channels() const {
+  std::size_t count = 0;
+  for (const auto& input : dataset_.inputs) count += input.bands.size();
+  return static_cast<int>(count);
+}
+
+int Corpus::size_px() const {
+  int size = 0;
+  for (const auto& input : dataset_.inputs) size = std::max(size, input.size_px);
+  return size;
+}
+
+std::vector<std::uint8_t> Corpus::class_of_value() const {
+  std::vector<std::uint8_t> table(256, 255);
+  for (std::size_t k = 0; k < dataset_.target.classes.size(); ++k)
+    table[static_cast<std::size_t>(dataset_.target.classes[k].id)] = static_cast<std::uint8_t>(k);
+  return table;
+}
+
+}  // namespace tilewright::learn

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A dataset ready to be read: dataset.json, its parts, its shards mapped in place.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "index/shard/shard_reader.h"
+#include "learn/config/dataset_file.h"
+
+namespace tilewright::learn {
+
+/// Rows of one sample, adjacent in the part file.
+struct CorpusSample {
+  std::string name, location;
+  std::vector<SampleRow> rows;
+};
+
+/// Adjacent rows of equal name become one sample.
+std::vector<CorpusSample> group_rows(std::vector<SampleRow> rows);
+
+/// Immutable after construction, so loader threads share it without locks.
+class Corpus {
+ public:
+  /// Reads dataset.json and maps the shards that its parts name. Throws Error::failed where a part
+  /// file does not have its recorded hash.
+  Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json);
+  /// As above, but with one part "all" of the rows of `part_file`.
+  Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json,
+         const std::filesystem::path& part_file);
+
+  [[nodiscard]] const DatasetFile& dataset() const { return dataset_; }
+  /// Empty if the dataset has no such part.
+  [[nodiscard]] const std::vector<CorpusSample>& part(const std::string& name) const;
+  [[nodiscard]] shard::ArrayView array(const std::string& shard, std::int64_t offset, std::int64_t length) const;
+
+  [[nodiscard]] int channels() const;  ///< of all inputs together
+  [[nodiscard]] int size_px() const;   ///< largest edge of an input
+  /// Class number of each mask value: position in dataset().target.classes, 255 for ignore.
+  [[nodiscard]] std::vector<std::uint8_t> class_of_value() const;
+
+ private:
+  void map_shards();
+  std::filesystem::path workspace_;
+  DatasetFile dataset_;
+  std::map<std::string, std::vector<CorpusSample>> parts_;
+  std::map<std::string, shard::MappedFile> shards_;
+};
+
+}  // namespace tilewright::learn

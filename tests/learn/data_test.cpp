@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests of order, normalization, augmentation and of the loader that joins them.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "geometry/error.h"
+#include "learn/data/augment.h"
+#include "learn/data/counter_random.h"
+#include "learn/data/loader.h"
+#include "learn/data/normalize.h"
+#include "tests/learn/tiny_dataset.h"
+
+namespace tilewright::learn {
+namespace {
+
+using testing::ScratchFolder;
+using testing::TinySpec;
+
+TEST(EpochOrder, HoldsEachSampleOnce) {
+  for (const std::int64_t count : {1, 2, 17, 1000})
+    for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
+      const auto order = epoch_order(count, 7, epoch);
+      EXPECT_EQ(std::set<std::int64_t>(order.begin(), order.end()).size(), static_cast<std::size_t>(count));
+      EXPECT_EQ(*std::max_element(order.begin(), order.end()), count - 1);
+    }
+}
+
+TEST(EpochOrder, ChangesWithSeedAndEpochOnly) {
+  EXPECT_EQ(epoch_order(100, 7, 3), epoch_order(100, 7, 3));
+  EXPECT_NE(epoch_order(100, 7, 3), epoch_order(100, 7, 4));
+  EXPECT_NE(epoch_order(100, 7, 3), epoch_order(100, 8, 3));
+}
+
+TEST(CounterRandom, IsUniformAndNormal) {
+  CounterRandom random{1, 2, 3};
+  double sum = 0, squares = 0, mean = 0;
+  const int n = 20000;
+  for (int i = 0; i < n; ++i) {
+    mean += random.uniform() / n;
+    const double x = random.normal();
+    sum += x / n, squares += x * x / n;
+  }
+  EXPECT_NEAR(mean, 0.5, 0.01);
+  EXPECT_NEAR(sum, 0, 0.03);
+  EXPECT_NEAR(squares, 1, 0.04);
+}
+
+BandStatistics some_statistics() {
+  BandStatistics s;
+  s.mean = 100, s.std = 20, s.min = 0, s.max = 200, s.p2 = 50, s.p98 = 150, s.count = 10;
+  return s;
+}
+
+float normalized(const std::string& name, float x, ValueRange range = {}) {
+  BandInfo band;
+  band.scale = 0.01, band.offset = -0.1;
+  return normalize_row(name).scaling(some_statistics(), band, range)(x);
+}
+
+TEST(Normalize, FollowsTheFormulasOfTheTable) {
+  EXPECT_FLOAT_EQ(normalized("standard", 130), 1.5F);
+  EXPECT_FLOAT_EQ(normalized("robust", 75), 0.25F);
+  EXPECT_FLOAT_EQ(normalized("robust", 500), 1);
+  EXPECT_FLOAT_EQ(normalized("mean2sigma", 60), 0);
+  EXPECT_FLOAT_EQ(normalized("mean2sigma", 120), 0.75F);
+  EXPECT_FLOAT_EQ(normalized("reflectance", 50), 0.4F);
+  EXPECT_FLOAT_EQ(normalized("reflectance", 5), 0);
+  EXPECT_FLOAT_EQ(normalized("sar_db", -10), 0.6F);
+  EXPECT_FLOAT_EQ(normalized("sar_db", -60), 0);
+  EXPECT_FLOAT_EQ(normalized("sar_db", 5), 1);
+  EXPECT_FLOAT_EQ(normalized("minmax_local", 5, {0, 20}), 0.25F);
+  EXPECT_FLOAT_EQ(normalized("minmax_local", 5, {5, 5}), 0);
+  EXPECT_FLOAT_EQ(normalized("max_local", 5, {0, 20}), static_cast<float>(5 / (20 + 1e-5)));
+  EXPECT_FLOAT_EQ(normalized("none", 5), 5);
+  EXPECT_THROW(normalize_row("zscore"), Error);
+}
+
+Patch numbered_patch(int size) {
+  Patch patch{.channels = 2, .size = size, .image = {}, .mask = {}};
+  for (int i = 0; i < 2 * size * size; ++i) patch.image.push_back(static_cast<float>(i));
+  for (int i = 0; i < size * size; ++i) patch.mask.push_back(static_cast<std::uint8_t>(i % 250));
+  return patch;
+}
+
+TEST(Augment, GeometryMovesImageAndMaskTogether) {
+  for (const auto& row : augmentations()) {
+    if (!row.is_geometric || row.name == "crop") continue;
+    for (std::uint64_t draw = 0; draw < 16; ++draw) {
+      auto patch = numbered_patch(9);
+      CounterRandom random{draw};
+      row.apply(patch, random);
+      for (std::size_t i = 0; i < patch.mask.size(); ++i) EXPECT_EQ(static_cast<int>(patch.image[i]) % 250, patch.mask[i]) << row.name;
+      EXPECT_EQ(std::set<float>(patch.image.begin(), patch.image.end()).size(), patch.image.size()) << row.name;
+    }
+  }
+}
+
+TEST(Augment, RotateTurnsAllFourWays) {
+  std::set<std::vector<float>> seen;
+  for (std::uint64_t draw = 0; draw < 40; ++draw) {
+    auto patch = numbered_patch(3);
+    CounterRandom random{draw};
+    augmentations()[augmentation_rows({"rotate"})[0]].apply(patch, random);
+    // A rotation keeps the cyclic order of the corners; a mirror image would not.
+    const std::vector<float> corners = {patch.image[0], patch.image[2], patch.image[8], patch.image[6]};
+    auto turned = corners;
+    std::rotate(turned.begin(), std::find(turned.begin(), turned.end(), 0.0F), turned.end());
+    EXPECT_EQ(turned, (std::vector<float>{0, 2, 8, 6}));
+    seen.insert(patch.image);
+  }
+  EXPECT_EQ(seen.size(), 4U);
+}
+
+TEST(Augment, CropOfALinearRampStaysALinearRampInsideTheRange) {
+  const auto crop = augmentation_rows({"crop"})[0];
+  for (std::uint64_t draw = 0; draw < 20; ++draw) {
+    Patch patch{.channels = 1, .size = 16, .image = {}, .mask = {}};
+    for (int i = 0; i < 256; ++i) patch.image.push_back(static_cast<float>(i % 16)), patch.mask.push_back(static_cast<std::uint8_t>(i % 16));
+    CounterRandom random{draw};
+    augmentations()[crop].apply(patch, random);
+    for (int y = 0; y < 16; ++y)
+      for (int x = 0; x < 16; ++x) {
+        EXPECT_LE(std::abs(patch.image[static_cast<std::size_t>(y * 16 + x)] - patch.mask[static_cast<std::size_t>(y * 16 + x)]), 1.0F);
+        if (x > 0) {
+          EXPECT_GE(patch.image[static_cast<std::size_t>(y * 16 + x)], patch.image[static_cast<std::size_t>(y * 16 + x - 1)]);
+        }
+      }
+  }
+}
+
+TEST(Augment, RunsInTableOrderAndRefusesUnknownNames) {
+  EXPECT_EQ(augmentation_rows({"noise", "crop"}), (std::vector<std::size_t>{0, 4}));
+  EXPECT_THROW(augmentation_rows({"blur"}), Error);
+}
+
+TEST(ReadRaw, KeepsLargeUnsignedValues) {
+  const ScratchFolder folder;
+  const std::vector<std::uint16_t> values = {0, 40000, 65535, 32768};
+  shard::ShardWriter writer(folder.path() / "a-000000.tar", {{"a", "a.x.npy", shard::DType::u16, {1, 2, 2}, ""}});
+  writer.put(0, std::as_bytes(std::span(values)));
+  const auto member = writer.publish().members[0];
+  const shard::MappedFile file(folder.path() / "a-000000.tar");
+  std::vector<float> out(9);
+  read_raw(shard::array_at(file, member.offset, member.length), std::vector<int>{0}, 3, out.data(), "a");
+  EXPECT_EQ(out[0], 0.0F);
+  EXPECT_EQ(out[1], 40000.0F);
+  EXPECT_EQ(out[3], 65535.0F);
+  EXPECT_EQ(out[4], 32768.0F);
+  EXPECT_TRUE(std::isnan(out[2]) && std::isnan(out[8]));
+}
+
+LoaderConfig loader_config(const Corpus& corpus, int threads) {
+  LoaderConfig config;
+  config.plan.inputs = corpus.dataset().inputs;
+  config.plan.augment = augmentation_rows({"crop", "flip", "noise"});
+  config.plan.seed = 3;
+  config.batch = 5;
+  config.shuffle = true;
+  config.threads = threads;
+  return config;
+}
+
+TEST(Loader, GivesTheSameBatchesForAnyNumberOfThreads) {
+  const ScratchFolder folder;
+  const Corpus corpus(folder.path(), testing::write_tiny_dataset(folder.path(), {}));
+  Loader one(corpus, corpus.part("train"), loader_config(corpus, 1)), four(corpus, corpus.part("train"), loader_config(corpus, 4));
+  for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
+    one.start(epoch), four.start(epoch);
+    std::multiset<std::int64_t> seen;
+    while (const auto batch = one.next()) {
+      const auto other = four.next();
+      ASSERT_TRUE(other);
+      EXPECT_EQ(batch->samples, other->samples);
+      EXPECT_EQ(batch->image, other->image);
+      EXPECT_EQ(batch->mask, other->mask);
+      seen.insert(batch->samples.begin(), batch->samples.end());
+    }
+    EXPECT_FALSE(four.next());
+    EXPECT_EQ(seen.size(), 12U);
+    EXPECT_EQ(std::set<std::int64_t>(seen.begin(), seen.end()).size(), 12U);
+  }
+}
+
+TEST(Loader, ContinuesInsideAnEpochAsIfItHadNotStopped) {
+  const ScratchFolder folder;
+  const Corpus corpus(folder.path(), testing::write_tiny_dataset(folder.path(), {}));
+  Loader whole(corpus, corpus.part("train"), loader_config(corpus, 2)), rest(corpus, corpus.part("train"), loader_config(corpus, 2));
+  whole.start(4);
+  whole.next();
+  rest.start(1);  // dropped by the next start
+  rest.start(4, 1);
+  while (const auto batch = whole.next()) EXPECT_EQ(batch->image, rest.next()->image);
+  EXPECT_FALSE(rest.next());
+}
+
+TEST(Loader, LeavesOutALastBatchThatIsTooSmall) {
+  const ScratchFolder folder;
+  const Corpus corpus(folder.path(), testing::write_tiny_dataset(folder.path(), {.train = 11}));
+  auto config = loader_config(corpus, 1);
+  EXPECT_EQ(Loader(corpus, corpus.part("train"), config).batches(), 3);
+  config.smallest_batch = 2;
+  EXPECT_EQ(Loader(corpus, corpus.part("train"), config).batches(), 2);
+}
+
+TEST(Loader, TwinsAreTwoViewsOfALocationWherePairsAreAsked) {
+  const ScratchFolder folder;
+  const Corpus corpus(folder.path(), testing::write_tiny_dataset(folder.path(), {.views = 3, .mode = "pairs"}));
+  ASSERT_EQ(corpus.part("train").size(), 12U);
+  auto config = loader_config(corpus, 1);
+  config.plan.augment.clear();
+  config.plan.draw_views = config.twins = true;
+  config.batch = 1;
+  Loader loader(corpus, corpus.part("train"), config);
+  loader.start(0);
+  while (const auto batch = loader.next()) EXPECT_NE(batch->image, batch->twin);
+}
+
+TEST(Loader, NamesSamplesWithNaN) {
+  const ScratchFolder folder;
+  const Corpus corpus(folder.path(), testing::write_tiny_dataset(folder.path(), {.nan_sample = 3}));
+  Loader loader(corpus, corpus.part("train"), loader_config(corpus, 1));
+  loader.start(0);
+  std::vector<std::string> bad;
+  while (const auto batch = loader.next()) {
+    bad.insert(bad.end(), batch->non_finite.begin(), batch->non_finite.end());
+    for (const auto value : batch->image) ASSERT_TRUE(std::isfinite(value));
+  }
+  EXPECT_EQ(bad, std::vector<std::string>{"loc_00003.view0"});
+}
+
+}  // namespace
+}  // namespace tilewright::learn

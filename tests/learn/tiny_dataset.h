@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// A dataset small enough for tests: bright squares on a dark ground, written by the shard API.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "index/shard/commit.h"
+#include "index/shard/shard_writer.h"
+#include "learn/config/dataset_file.h"
+#include "learn/data/counter_random.h"
+
+namespace tilewright::learn::testing {
+
+struct TinySpec {
+  int train = 12, val = 4, test = 4, size = 16, channels = 2, views = 1;
+  bool has_masks = true;
+  std::string normalize = "standard", mode = "each";
+  std::uint64_t seed = 1;
+  int nan_sample = -1;  ///< float32 data with a NaN in this sample of train; uint16 otherwise
+};
+
+/// A folder that goes with its scope.
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::random_device entropy;
+    path_ = std::filesystem::temp_directory_path() / ("tilewright-test-" + std::to_string(entropy()) + std::to_string(entropy()));
+    std::filesystem::create_directories(path_);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  ~ScratchFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Mask and pixels of one sample: the square is brighter in every channel.
+struct TinySample {
+  std::vector<std::uint8_t> mask;
+  std::vector<float> image;
+};
+inline TinySample draw_sample(const TinySpec& spec, int location, int view) {
+  CounterRandom place{spec.seed, static_cast<std::uint64_t>(location)};
+  const auto edge = spec.size / 3 + place.below(spec.size / 4);
+  const auto left = place.below(spec.size - edge), top = place.below(spec.size - edge);
+  CounterRandom noise{spec.seed, static_cast<std::uint64_t>(location), static_cast<std::uint64_t>(view), 7};
+  TinySample sample;
+  for (int y = 0; y < spec.size; ++y)
+    for (int x = 0; x < spec.size; ++x) sample.mask.push_back(x >= left && x < left + edge && y >= top && y < top + edge);
+  for (int c = 0; c < spec.channels; ++c)
+    for (const auto inside : sample.mask)
+      sample.image.push_back(static_cast<float>(std::floor((inside ? 44000 : 20000) + 3000 * noise.normal() + 500 * c)));
+  return sample;
+}
+
+namespace detail {
+
+template <class T>
+std::vector<std::byte> bytes_of(const std::vector<T>& values) {
+  std::vector<std::byte> out(values.size() * sizeof(T));
+  std::memcpy(out.data(), values.data(), out.size());
+  return out;
+}
+
+inline std::vector<std::byte> pixels_of(const TinySpec& spec, const std::vector<float>& image) {
+  if (spec.nan_sample >= 0) return bytes_of(image);
+  std::vector<std::uint16_t> raw;
+  for (const auto value : image) raw.push_back(static_cast<std::uint16_t>(std::clamp(value, 0.0F, 65535.0F)));
+  return bytes_of(raw);
+}
+
+inline std::string location_name(int location) {
+  const auto digits = std::to_string(location);
+  return "loc_" + std::string(5 - digits.size(), '0') + digits;
+}
+
+}  // namespace detail
+
+/// Writes shards, part files and dataset.json below `workspace`; returns the path of dataset.json.
+inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& workspace, const TinySpec& spec) {
+  const int total = spec.train + spec.val + spec.test;
+  const auto type = spec.nan_sample >= 0 ? shard::DType::f32 : shard::DType::u16;
+  std::vector<shard::MemberSpec> images, masks;
+  for (int i = 0; i < total; ++i) {
+    const auto key = detail::location_name(i);
+    for (int v = 0; v < spec.views; ++v)
+      images.push_back({key, key + ".view" + std::to_string(v) + ".npy", type, {spec.channels, spec.size, spec.size}, ""});
+    masks.push_back({key, key + ".label.npy", shard::DType::u8, {1, spec.size, spec.size}, ""});
+  }
+  shard::make_folders(workspace / "shards");
+  shard::ShardWriter image_writer(workspace / "shards/tiny-000000.tar", images);
+  shard::ShardWriter mask_writer(workspace / "shards/label-000000.tar", masks);
+  std::vector<BandStatistics> statistics(static_cast<std::size_t>(spec.channels));
+  std::vector<std::int64_t> class_pixels(2, 0);
+  for (int i = 0; i < total; ++i)
+    for (int v = 0; v < spec.views; ++v) {
+      auto sample = draw_sample(spec, i, v);
+      if (i == spec.nan_sample) sample.image[5] = std::nanf("");
+      image_writer.put(static_cast<std::size_t>(i * spec.views + v), detail::pixels_of(spec, sample.image));
+      if (v == 0) mask_writer.put(static_cast<std::size_t>(i), detail::bytes_of(sample.mask));
+      if (v == 0 && i < spec.train)
+        for (const auto value : sample.mask) ++class_pixels[value];
+    }
+  for (auto& s : statistics) {
+    s.mean = 26000, s.std = 10000, s.min = 5000, s.max = 60000, s.p1 = 12000, s.p2 = 13000, s.p50 = 21000, s.p98 = 50000, s.p99 = 52000;
+    s.count = std::int64_t{spec.train} * spec.size * spec.size;
+  }
+  const auto written = image_writer.publish(), written_masks = mask_writer.publish();
+
+  DatasetFile dataset;
+  dataset.name = "tiny";
+  dataset.views = spec.mode;
+  InputInfo input;
+  input.series = "tiny";
+  for (int c = 0; c < spec.channels; ++c) {
+    input.bands.push_back({"band" + std::to_string(c + 1), {}, {}, {}, {}, {}});
+    input.band_indices.push_back(c);
+  }
+  input.size_px = spec.size;
+  input.dtype = std::string(shard::name(type));
+  input.statistics = statistics;
+  input.statistics_method = "exact counts";
+  input.normalize = spec.normalize;
+  dataset.inputs.push_back(input);
+  dataset.target.kind = spec.has_masks ? "mask" : "none";
+  if (spec.has_masks) {
+    dataset.target.series = "label";
+    dataset.target.classes = {{0, "background", "#000000", class_pixels[0]}, {1, "square", "#ff0000", class_pixels[1]}};
+  }
+  const auto folder = workspace / "datasets/tiny";
+  shard::make_folders(folder);
+  const std::pair<std::string, int> parts[] = {{"train", spec.train}, {"val", spec.val}, {"test", spec.test}};
+  int first = 0;
+  for (const auto& [name, count] : parts) {
+    std::string text = std::string(kPartHeader) + "\n";
+    for (int i = first; i < first + count; ++i)
+      for (int v = 0; v < spec.views; ++v) {
+        const auto& member = written.members[static_cast<std::size_t>(i * spec.views + v)];
+        const auto& mask = written_masks.members[static_cast<std::size_t>(i)];
+        SampleRow row;
+        row.location = detail::location_name(i);
+        row.view = "view" + std::to_string(v);
+        row.sample = spec.mode == "each" ? row.location + "." + row.view : row.location;
+        row.acquired = "-";
+        row.shard = "shards/tiny-000000.tar";
+        row.offset = member.offset, row.length = member.length;
+        if (spec.has_masks) row.mask_shard = "shards/label-000000.tar", row.mask_offset = mask.offset, row.mask_length = mask.length;
+        text += format_row(row) + "\n";
+      }
+    const auto published = shard::publish_file(folder / (name + ".tsv"), text);
+    dataset.parts.emplace_back(name, PartInfo{name + ".tsv", count, published.sha256});
+    first += count;
+  }
+  shard::publish_file(folder / "dataset.json", format_dataset(dataset));
+  return folder / "dataset.json";
+}
+
+}  // namespace tilewright::learn::testing

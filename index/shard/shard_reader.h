@@ -13,7 +13,8 @@
 
 namespace tilewright::shard {
 
-/// A file mapped read-only; the spans stay valid as long as a copy of this object lives.
+/// A file mapped read-only; the spans stay valid as long as a copy of this object lives. Published
+/// files never change; who shortens one behind our back ends the process by SIGBUS.
 class MappedFile {
  public:
   explicit MappedFile(const std::filesystem::path& file);
@@ -33,9 +34,15 @@ struct IndexEntry {
   std::vector<std::int64_t> shape;
   std::string sha256;
 };
-/// Reads <shard>.idx (throws on damage).
+/// "<series>-000012.idx" beside the tar.
+std::filesystem::path index_file(const std::filesystem::path& tar_file);
+/// The text of an .idx file: one line a member, tab separated: key, member, offset, length, dtype,
+/// shape, hash; `-` where it does not apply.
+std::string index_text(std::span<const IndexEntry> entries);
+/// Reads <shard>.idx (throws Error::failed with file and line on damage).
 std::vector<IndexEntry> read_index(const std::filesystem::path& idx_file);
-/// Walks the tar itself (ustar; refuses GNU and PAX extensions and sizes that leave the file).
+/// Walks the tar itself (ustar; refuses GNU and PAX extensions and sizes that leave the file) and
+/// hashes every member: index_text of the result is the .idx file.
 std::vector<IndexEntry> scan_tar(const std::filesystem::path& tar_file);
 
 /// An array in place.

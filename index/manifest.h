@@ -35,11 +35,15 @@ class Manifest {
   void in_transaction(const std::function<void()>& work);
 
   void begin_stage();  ///< WAL + FULL on a local disk, DELETE + EXTRA elsewhere
-  void end_stage();    ///< checkpoint(TRUNCATE), journal_mode DELETE
+  void end_stage();    ///< bounds of the layers, checkpoint(TRUNCATE), journal_mode DELETE
+
+  struct Statements;   ///< compiled statements of this connection, for this room
+  [[nodiscard]] Statements& statements() const { return *statements_; }
 
  private:
   explicit Manifest(std::unique_ptr<SQLite::Database> database, std::filesystem::path file);
   std::unique_ptr<SQLite::Database> database_;
+  std::unique_ptr<Statements> statements_;  ///< after database_: finalized before it closes
   std::filesystem::path file_;
 };
 
@@ -52,6 +56,7 @@ void insert(Manifest&, const ViewRow&);
 void insert(Manifest&, const MaskRow&);
 void insert(Manifest&, const LabelObjectRow&);
 void insert(Manifest&, const ScoreRow&);
+void insert(Manifest&, const VerdictRow&);
 void insert(Manifest&, const SplitRow&);
 void insert(Manifest&, const RejectionRow&);
 void insert(Manifest&, const StageRunRow&);
@@ -82,6 +87,7 @@ std::vector<ViewRow> views(const Manifest&, const std::string& location_id = "")
 std::vector<MaskRow> masks(const Manifest&, const std::string& layer = "");   ///< layer, location_id, valid_from
 std::vector<LabelObjectRow> label_objects(const Manifest&, const std::string& layer = "");
 std::vector<ScoreRow> scores(const Manifest&, const std::string& layer = "", const std::string& metric = "");
+std::vector<VerdictRow> verdicts(const Manifest&);  ///< location_id, layer, in the order given
 std::vector<SplitRow> splits(const Manifest&, const std::string& name);
 std::vector<std::string> subset_members(const Manifest&, const std::string& name);
 std::vector<RejectionRow> rejections(const Manifest&, const std::string& stage = "");
@@ -102,7 +108,11 @@ struct FileStat {
 std::optional<FileStat> file_stat(const Manifest&, const std::string& path);
 void upsert(Manifest&, const FileStat&);
 
-/// Ordered dump of all data rows without run ids and clocks: what the tree hash covers.
+/// What PRAGMA integrity_check and foreign_key_check find, empty if all is well.
+std::vector<std::string> integrity_problems(const Manifest&);
+
+/// Ordered dump of all data rows without run ids and clocks: what the tree hash covers. Left out:
+/// keys of rows, clocks, model-based scores, and `meta` keys that begin with "local/".
 std::string canonical_dump(const Manifest&);
 
 }  // namespace tilewright::index

@@ -93,6 +93,13 @@ struct ScoreRow {
   double value = 0;
 };
 
+struct VerdictRow {
+  std::string location_id, layer, verdict;  ///< accept | reject | skip; the last one given counts
+  std::string who;
+  Timestamp at;
+  std::string note;
+};
+
 struct SplitRow {
   std::string name, location_id, part;
   std::optional<int> fold;

@@ -25,8 +25,20 @@ struct OpenPolicy {
   std::size_t block_budget_bytes = std::size_t{256} << 20;   ///< one decoded block
 };
 
-/// Registers the allowed drivers and sets GDAL's config, once; called by the functions below.
+/// Registers the allowed drivers and sets GDAL's config, once; called by the functions below. A
+/// later call with another size only changes GDAL's block cache.
 void set_up_gdal(std::size_t cache_bytes);
+inline constexpr std::size_t kDefaultCacheBytes = std::size_t{128} << 20;
+
+/// Most bands of one file, and longest text of a CRS or side-car that is looked at.
+inline constexpr int kMostBands = 10000;
+inline constexpr std::size_t kLongestCrsText = std::size_t{64} << 10;
+inline constexpr std::size_t kLongestSideCar = std::size_t{4} << 20;
+
+/// GDAL's last message of this thread as " (GDAL: ...)", or "".
+std::string gdal_message();
+/// Throws index::ItemError(refused_path) for paths that are not plain local files.
+void check_path(const std::filesystem::path& file);
 
 /// Both throw index::ItemError with the reason: refused_path, unsupported_format, unreadable, ...
 DatasetHandle open_raster_dataset(const std::filesystem::path& file, const OpenPolicy& policy);

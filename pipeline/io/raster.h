@@ -48,10 +48,15 @@ class Raster {
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
   /// Band (0-based) pixels of a window inside the raster, in the band's type, row-major.
   void read(int band, const geometry::Window& window, std::span<std::byte> out) const;
+  /// Several bands of equal type at once, (C, H, W): blocks that hold all bands are decoded once.
+  void read(std::span<const int> bands, const geometry::Window& window, std::span<std::byte> out) const;
   /// Mask of the file (alpha band, .msk, internal mask): 0 = invalid. All 255 if there is none.
   void read_mask(const geometry::Window& window, std::span<std::uint8_t> out) const;
   /// True if the file lacks blocks (a killed writer, a sparse file).
   [[nodiscard]] bool is_sparse() const;
+  /// Sets pixels of blocks that the file lacks to 0 in `valid` (H, W) of `window`.
+  void clear_missing_blocks(const geometry::Window& window, std::span<std::uint8_t> valid) const;
+  [[nodiscard]] bool has_mask() const;  ///< alpha, internal mask or .msk
 
  private:
   Raster(std::filesystem::path file, DatasetHandle dataset, RasterInfo info);

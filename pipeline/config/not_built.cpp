@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a job may say that this version does not do yet: one list, so that it stays true.
+#include "pipeline/config/load.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+class List {
+ public:
+  void add(bool is_used, const std::string& path, const std::string& instead) {
+    if (is_used) texts_.push_back(path + ": not in this version; " + instead);
+  }
+  std::vector<std::string> take() { return std::move(texts_); }
+
+ private:
+  std::vector<std::string> texts_;
+};
+
+void add_views(const ViewsConfig& views, List& list) {
+  const bool is_built = views.placement == index::Placement::lattice || views.placement == index::Placement::best_phase;
+  list.add(!is_built, "views.placement: " + std::string(name_of(views.placement)), "use best_phase or lattice");
+  list.add(views.sample.has_value(), "views.sample", "remove it, and take a subset with curate");
+}
+
+void add_layer(const std::string& path, const LayerConfig& layer, List& list) {
+  list.add(!layer.kinds.empty(), path + ".kinds", "remove it; the class mask is made");
+  list.add(layer.vector && layer.draw == Draw::points, path + ".draw: points", "buffer the points to polygons first");
+  list.add(layer.valid.has_value(), path + ".valid", "remove it; one mask a location is made");
+  list.add(layer.width && layer.width->fit != "none", path + ".width.fit", "use fit: none");
+}
+
+void add_run(const std::string& path, const learn::RunConfig& run, List& list) {
+  const bool is_built = run.recipe == "segment" || run.recipe == "mae" || run.recipe == "simclr";
+  list.add(!is_built, path + ".recipe: " + run.recipe, "use segment, mae or simclr");
+  const auto& model = run.model.name;
+  list.add(model == "upernet" || model == "deeplabv3plus" || model == "upconv", path + ".model.name: " + model, "use unet");
+}
+
+void add_limits(const LimitsConfig& limits, List& list) {
+  list.add(limits.isolate, "limits.isolate", "leave it out; files are decoded in this process");
+  list.add(limits.network, "limits.network", "copy remote files here first");
+  list.add(limits.vrt, "limits.vrt", "name the files behind the VRT");
+  list.add(!limits.vsi.empty(), "limits.vsi", "unpack archives first");
+}
+
+}  // namespace
+
+std::vector<std::string> not_in_this_version(const Job& job) {
+  List list;
+  if (job.views) add_views(*job.views, list);
+  list.add(!job.extract.derived.empty(), "extract.derived", "remove it, and derive bands in the trainer");
+  for (const auto& [name, layer] : job.layers) add_layer("layers." + name, layer, list);
+  list.add(!job.targets.empty(), "targets", "use layers: masks are made");
+  if (job.split) list.add(job.split->stratify, "split.stratify", "use stratify: false");
+  for (const auto& [name, dataset] : job.datasets)
+    list.add(dataset.match != "any", "datasets." + name + ".match: " + dataset.match, "use match: any");
+  for (const auto& [name, run] : job.runs) add_run("runs." + name, run, list);
+  add_limits(job.limits, list);
+  return list.take();
+}
+
+}  // namespace tilewright::pipeline

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks across the sections of a job: names, paths, grid, views, split and limits.
+#include "pipeline/config/validate.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <map>
+#include <regex>
+
+#include "geometry/error.h"
+#include "pipeline/config/load.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+bool is_name(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_'; });
+}
+
+template <class T>
+void check_names(const std::string& section, const NamedList<T>& list, Findings& findings) {
+  for (const auto& [name, entry] : list)
+    if (!is_name(name)) findings.add(section + "." + name, "the name '" + name + "' may hold only a-z, 0-9 and _");
+}
+
+void validate_names(const Job& job, Findings& findings) {
+  check_names("roots", job.roots, findings);
+  check_names("sources", job.sources, findings);
+  check_names("layers", job.layers, findings);
+  check_names("targets", job.targets, findings);
+  check_names("datasets", job.datasets, findings);
+  check_names("runs", job.runs, findings);
+  if (job.curate) check_names("curate.subsets", job.curate->subsets, findings);
+  const auto sources = names_of(job.sources);
+  for (const auto& [name, layer] : job.layers)
+    if (std::find(sources.begin(), sources.end(), name) != sources.end())
+      findings.add("layers." + name, "a source has this name too, and both name shards; rename one");
+  for (const auto& [name, place] : job.roots)
+    if (place.empty()) findings.add("roots." + name, "is empty, expected a folder");
+}
+
+void validate_grid(const Job& job, Findings& findings) {
+  static const std::regex code("EPSG:[0-9]{4,6}");
+  if (job.grid.zone != "auto" && !std::regex_match(job.grid.zone, code))
+    findings.add("grid.zone", "is '" + job.grid.zone + "', expected auto or a code such as EPSG:32633");
+}
+
+void validate_views(const Job& job, Findings& findings) {
+  if (!job.views) return;
+  const auto& views = *job.views;
+  for (std::size_t i = 0; i < views.sources.size(); ++i)
+    findings.need_known("views.sources." + std::to_string(i), "source", views.sources[i], names_of(job.sources));
+  if (views.max_views > 0 && views.max_views < views.min_views)
+    findings.add("views.max_views", "is " + std::to_string(views.max_views) + ", less than min_views " + std::to_string(views.min_views) + "; raise it, or 0 for all");
+  if (views.placement == index::Placement::points && !views.points)
+    findings.add("views", "placement: points needs points: {file: ...}");
+  if (views.points && views.placement != index::Placement::points)
+    findings.add("views.points", "is used only with placement: points; remove it or change placement");
+  if (views.points) validate_path(job, "views.points.file", views.points->file, findings);
+}
+
+/// Sections that work on what another makes.
+void validate_order(const Job& job, Findings& findings) {
+  if (job.sources.empty()) findings.add("sources", "the job has no source; add at least one entry with files:");
+  if (job.views) return;
+  const std::pair<const char*, bool> sections[] = {{"layers", !job.layers.empty()}, {"targets", !job.targets.empty()}, {"split", job.split.has_value()},
+                                                   {"curate", job.curate.has_value()}, {"datasets", !job.datasets.empty()}};
+  for (const auto& [section, is_there] : sections)
+    if (is_there) findings.add(section, "needs locations, but the job has no views: section; add one, such as views: {patch_px: 128}");
+}
+
+void validate_split(const Job& job, Findings& findings) {
+  if (!job.split) return;
+  const auto& f = job.split->fractions;
+  const double sum = f.train + f.val + f.test;
+  if (std::abs(sum - 1) > 1e-9) {
+    const auto text = std::to_string(sum);
+    findings.add("split.fractions", "train, val and test add up to " + text.substr(0, text.find('.') + 4) + ", expected 1");
+  }
+  if (job.split->guard_m >= job.split->block_m)
+    findings.add("split.guard_m", "the guard is as wide as a block: nothing would be left; make block_m larger than guard_m");
+  if (!job.split->table) return;
+  validate_path(job, "split.table.file", job.split->table->file, findings);
+  for (const auto& [name, part] : job.split->table->parts)
+    findings.need_known("split.table.parts." + name, "part", part, {"train", "val", "test"});
+}
+
+void validate_limits(const Job& job, Findings& findings) {
+  static const std::regex share("[0-9]+(\\.[0-9]+)?%?");
+  try {
+    if (!job.limits.memory.empty()) parse_bytes(job.limits.memory);
+  } catch (const Error& error) {  // around one value: all errors come at once
+    findings.add("limits.memory", error.what());
+  }
+  if (job.limits.max_bad && !std::regex_match(*job.limits.max_bad, share))
+    findings.add("limits.max_bad", "is '" + *job.limits.max_bad + "', expected a share such as 5%, or a number of inputs");
+  for (std::size_t i = 0; i < job.limits.vsi.size(); ++i)
+    findings.need_known("limits.vsi." + std::to_string(i), "archive kind", job.limits.vsi[i], {"zip", "tar"});
+}
+
+}  // namespace
+
+void Findings::need_known(const std::string& path, const std::string& what, const std::string& name, const std::vector<std::string>& known) {
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  const auto near = nearest_name(name, known);
+  add(path, "there is no " + what + " '" + name + "'; " + (near.empty() ? "known: " + listed(known) : "did you mean " + near + "?"));
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string out;
+  for (const auto& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out.empty() ? "none" : out;
+}
+
+void validate_path(const Job& job, const std::string& path, const std::string& value, Findings& findings) {
+  if (value.empty()) return findings.add(path, "is empty, expected a path such as data:labels/roads.gpkg");
+  if (value.front() == '/')
+    return findings.add(path, "'" + value + "' is absolute; put its folder under roots: and write root:path, so that the job can move");
+  const auto root = root_of(value);
+  if (!root || *root == "job") return;
+  auto known = names_of(job.roots);
+  if (std::find(known.begin(), known.end(), *root) != known.end()) return;
+  const auto near = nearest_name(*root, known);
+  findings.add(path, "'" + value + "' names the root '" + *root + "', which is not under roots: (" + listed(known) + ")" +
+                         (near.empty() ? "; add it, or give --root " + *root + "=DIR" : "; did you mean " + near + "?"));
+}
+
+void validate_pattern(const std::string& path, const std::string& pattern, Findings& findings) {
+  try {
+    if (std::regex(pattern).mark_count() == 0)
+      findings.add(path, "the pattern '" + pattern + "' captures nothing; put parentheses around the part that counts");
+  } catch (const std::regex_error& error) {  // around one value: all errors come at once
+    findings.add(path, "'" + pattern + "' is not an ECMAScript regular expression (" + error.what() + "); check brackets and escapes");
+  }
+}
+
+void validate(const Job& job, Findings& findings) {
+  if (job.workspace_text.empty()) findings.add("workspace", "is missing; name the folder for what the job makes, such as workspace: work/town");
+  validate_order(job, findings);
+  validate_names(job, findings);
+  validate_sources(job, findings);
+  validate_grid(job, findings);
+  validate_views(job, findings);
+  validate_labels(job, findings);
+  validate_split(job, findings);
+  validate_learning(job, findings);
+  validate_limits(job, findings);
+}
+
+}  // namespace tilewright::pipeline

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks of `layers` and `targets`.
+#include <algorithm>
+#include <regex>
+
+#include "pipeline/config/load.h"
+#include "pipeline/config/validate.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+void check_classes(const std::string& path, const LayerConfig& layer, Findings& findings) {
+  static const std::regex color("#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})");
+  for (const auto& [id, style] : layer.classes)
+    if (!std::regex_match(style.color, color))
+      findings.add(path + ".classes." + std::to_string(id) + ".color", "is '" + style.color + "', expected '#rgb' or '#rrggbb' in quotes");
+  for (const int id : layer.priority)
+    if (id < 1 || id > 255) findings.add(path + ".priority", "class " + std::to_string(id) + " does not exist, expected 1 to 255");
+  if (!layer.class_rule.by_field) return;
+  for (const auto& [value, id] : layer.class_rule.by_field->values)
+    if (id < 1 || id > 255)
+      findings.add(path + ".class.values." + value, "class " + std::to_string(id) + " does not exist, expected 1 to 254, or 255 for ignore");
+}
+
+void check_width(const Job& job, const std::string& path, const WidthConfig& width, Findings& findings) {
+  if (!width.attribute && !width.lanes && !width.classes && !width.constant_m)
+    findings.add(path, "has no rule; give attribute, lanes, classes or constant_m");
+  if (width.min_m >= width.max_m) findings.add(path + ".min_m", "min_m is not less than max_m");
+  if (width.oneway && !width.lanes) findings.add(path + ".oneway", "is used only with lanes");
+  if (!width.classes) return;
+  if (width.classes->field.empty()) findings.add(path + ".classes", "field is missing; name the attribute with the road class");
+  const std::vector<std::string> tables{"osm", "france", "spacenet"};
+  const auto& table = width.classes->table;
+  if (std::find(tables.begin(), tables.end(), table) != tables.end()) return;
+  if (table.ends_with(".csv")) validate_path(job, path + ".classes.table", table, findings);
+  else findings.need_known(path + ".classes.table", "width table", table, {"osm", "france", "spacenet", "<path>.csv"});
+}
+
+void check_raster_values(const std::string& path, const NamedList<std::string>& values, Findings& findings) {
+  for (const auto& [value, meaning] : values) {
+    const auto from = number_of(value), to = number_of(meaning);
+    if (!from) findings.add(path + "." + value, "the key '" + value + "' is not a pixel value");
+    if (meaning != "ignore" && (!to || *to != static_cast<int>(*to) || *to < 0 || *to > 255))
+      findings.add(path + "." + value, "is '" + meaning + "', expected a class 0 to 254, or ignore");
+  }
+}
+
+void check_layer(const Job& job, const std::string& path, const LayerConfig& layer, Findings& findings) {
+  if (layer.vector.has_value() == layer.raster.has_value())
+    findings.add(path, layer.vector ? "has vector and raster; keep one" : "has no file; give vector: or raster:");
+  if (layer.vector) validate_path(job, path + ".vector", *layer.vector, findings);
+  if (layer.raster) validate_path(job, path + ".raster", *layer.raster, findings);
+  if (layer.extent.kind == ExtentKind::file) {
+    const auto near = layer.extent.file.find('.') == std::string::npos ? nearest_name(layer.extent.file, {"bounds", "hull", "all"}) : "";
+    if (!near.empty()) findings.add(path + ".extent", "is '" + layer.extent.file + "'; did you mean " + near + "?");
+    else validate_path(job, path + ".extent", layer.extent.file, findings);
+  }
+  check_classes(path, layer, findings);
+  if (layer.width) check_width(job, path + ".width", *layer.width, findings);
+  if (layer.vector && layer.draw == Draw::lines && !layer.width)
+    findings.add(path, "draw: lines needs width: {...}, such as width: {attribute: width, constant_m: 6}");
+  if (layer.width && layer.draw != Draw::lines) findings.add(path + ".width", "is used only with draw: lines");
+  if (layer.values && !layer.raster) findings.add(path + ".values", "is used only with raster:");
+  if (layer.values) check_raster_values(path + ".values", *layer.values, findings);
+  for (std::size_t i = 0; i < layer.kinds.size(); ++i)
+    findings.need_known(path + ".kinds." + std::to_string(i), "kind", layer.kinds[i], {"instances", "boundary", "contact", "distance", "coverage"});
+}
+
+void check_target(const Job& job, const std::string& path, const TargetConfig& target, Findings& findings) {
+  const int ways = target.name.has_value() + target.table.has_value() + target.layer.has_value();
+  if (ways != 1) findings.add(path, "needs exactly one of name, table or layer, found " + std::to_string(ways));
+  if (target.name) validate_pattern(path + ".name", *target.name, findings);
+  if (target.table) validate_path(job, path + ".table", *target.table, findings);
+  if (target.layer) findings.need_known(path + ".layer", "layer", *target.layer, names_of(job.layers));
+}
+
+}  // namespace
+
+void validate_labels(const Job& job, Findings& findings) {
+  for (const auto& [name, layer] : job.layers) check_layer(job, "layers." + name, layer, findings);
+  for (const auto& [name, target] : job.targets) check_target(job, "targets." + name, target, findings);
+}
+
+}  // namespace tilewright::pipeline

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks of `curate`, `datasets`, `runs` and `predict`.
+#include <algorithm>
+#include <set>
+
+#include "geometry/error.h"
+#include "index/where.h"
+#include "pipeline/config/load.h"
+#include "pipeline/config/validate.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+const std::vector<std::string> kScores{"edge_agreement", "model_iou", "clipped_frac"};
+const std::vector<std::string> kRecipes{"mae", "maskfeat", "simclr", "dual_simclr", "moco", "dino", "segment", "classify", "regress", "multitask"};
+const std::vector<std::string> kModels{"unet", "upernet", "deeplabv3plus", "upconv", "vit", "vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge"};
+const std::vector<std::string> kAugmentations{"crop", "flip", "rotate", "brightness", "noise"};
+
+bool is_segmentation_model(const std::string& name) { return name == "unet" || name == "upernet" || name == "deeplabv3plus" || name == "upconv"; }
+
+void check_all_known(const std::string& path, const std::string& what, const std::vector<std::string>& names, const std::vector<std::string>& known,
+                     Findings& findings) {
+  for (std::size_t i = 0; i < names.size(); ++i) findings.need_known(path + "." + std::to_string(i), what, names[i], known);
+}
+
+void check_subset(const std::string& path, const SubsetConfig& subset, Findings& findings) {
+  if (subset.where.has_value() == subset.top.has_value()) findings.add(path, "needs exactly one of where: RULE or top: NUMBER");
+  if (subset.by && !subset.top) findings.add(path + ".by", "is used only with top");
+  if (!subset.where) return;
+  try {
+    index::check_where(*subset.where);
+  } catch (const Error& error) {  // around one rule: all errors come at once
+    findings.add(path + ".where", error.what());
+  }
+}
+
+void check_curate(const Job& job, Findings& findings) {
+  if (!job.curate) return;
+  const auto& curate = *job.curate;
+  if (job.layers.empty()) findings.add("curate", "scores labels, but the job has no layers: section");
+  check_all_known("curate.layers", "layer", curate.layers, names_of(job.layers), findings);
+  check_all_known("curate.scores", "score", curate.scores, kScores, findings);
+  if (curate.source) findings.need_known("curate.source", "source of views", *curate.source, job.view_sources());
+  for (const auto& [metric, weight] : curate.weights) {
+    findings.need_known("curate.weights." + metric, "score", metric, kScores);
+    if (weight < 0) findings.add("curate.weights." + metric, "is negative, expected 0 or more");
+  }
+  if (!job.split && std::find(curate.scores.begin(), curate.scores.end(), "model_iou") != curate.scores.end())
+    findings.add("curate.scores", "model_iou takes its folds from blocks of the split, but the job has no split: section");
+  for (const auto& [name, subset] : curate.subsets) check_subset("curate.subsets." + name, subset, findings);
+}
+
+void check_input(const Job& job, const std::string& path, const DatasetInput& input, Findings& findings) {
+  findings.need_known(path, "source of views", input.source, job.view_sources());
+  for (const auto& [name, source] : job.sources) {
+    if (name != input.source || source.bands.empty()) continue;
+    std::vector<std::string> known;
+    for (const auto& band : source.bands) known.push_back(band.name);
+    check_all_known(path + ".bands", "band of " + name, input.bands, known, findings);
+  }
+}
+
+void check_dataset(const Job& job, const std::string& path, const DatasetConfig& dataset, Findings& findings) {
+  if (dataset.inputs.empty()) findings.add(path, "inputs is missing; name at least one source, such as inputs: [" + (job.sources.empty() ? "naip" : job.sources[0].first) + "]");
+  for (std::size_t i = 0; i < dataset.inputs.size(); ++i) check_input(job, path + ".inputs." + std::to_string(i), dataset.inputs[i], findings);
+  auto targets = names_of(job.layers);
+  for (const auto& name : names_of(job.targets)) targets.push_back(name);
+  if (dataset.target) findings.need_known(path + ".target", "layer or target", *dataset.target, targets);
+  if (dataset.subset) findings.need_known(path + ".subset", "subset under curate.subsets", *dataset.subset, job.curate ? names_of(job.curate->subsets) : std::vector<std::string>{});
+  if (dataset.match_days && dataset.match != "nearest_date") findings.add(path + ".match_days", "is used only with match: nearest_date");
+}
+
+/// `run` must stand before the run that uses it; `earlier` are those before.
+void check_start(const Job& job, const std::string& path, const learn::EncoderSource& start, const std::vector<std::string>& earlier, Findings& findings) {
+  if (start.run.has_value() == start.file.has_value()) findings.add(path, "needs exactly one of run: NAME or file: PATH");
+  if (start.file) validate_path(job, path + ".file", *start.file, findings);
+  if (!start.run) return;
+  const auto all = names_of(job.runs);
+  const bool is_later = std::find(all.begin(), all.end(), *start.run) != all.end() && std::find(earlier.begin(), earlier.end(), *start.run) == earlier.end();
+  if (is_later) findings.add(path + ".run", "the run '" + *start.run + "' does not stand before this one; move it up, runs are done in order");
+  else findings.need_known(path + ".run", "earlier run", *start.run, earlier);
+}
+
+void check_model(const std::string& path, const learn::RunConfig& run, Findings& findings) {
+  const auto& model = run.model;
+  findings.need_known(path + ".model.name", "model", model.name, kModels);
+  if (model.name == "vit" && model.dim % model.heads != 0)
+    findings.add(path + ".model.heads", std::to_string(model.heads) + " heads do not divide dim " + std::to_string(model.dim));
+  if (run.recipe == "mae" && is_segmentation_model(model.name))
+    findings.add(path + ".model.name", "recipe mae needs a vit model, such as model: {name: vit_tiny, patch_px: 8}");
+  if (run.recipe == "segment" && model.name.starts_with("vit"))
+    findings.add(path + ".model.name", "recipe segment needs a model with one output a pixel, such as unet");
+}
+
+void check_run(const Job& job, std::size_t number, Findings& findings) {
+  const auto& [name, run] = job.runs[number];
+  const auto path = "runs." + name;
+  std::vector<std::string> earlier;
+  for (std::size_t i = 0; i < number; ++i) earlier.push_back(job.runs[i].first);
+  if (run.dataset.empty()) findings.add(path, "dataset is missing; name one of: " + listed(names_of(job.datasets)));
+  else findings.need_known(path + ".dataset", "dataset", run.dataset, names_of(job.datasets));
+  findings.need_known(path + ".recipe", "recipe", run.recipe, kRecipes);
+  check_model(path, run, findings);
+  check_all_known(path + ".augment", "augmentation", run.augment, kAugmentations, findings);
+  if (run.model.encoder) check_start(job, path + ".model.encoder", *run.model.encoder, earlier, findings);
+  if (run.init) check_start(job, path + ".init", *run.init, earlier, findings);
+  if (run.protocol == "frozen" && !run.model.encoder && !run.init)
+    findings.add(path + ".protocol", "frozen needs weights to start from: model: {encoder: {run: NAME}} or init:");
+  for (const auto& [dataset_name, dataset] : job.datasets)
+    if (dataset_name == run.dataset && run.recipe == "segment" && !dataset.target)
+      findings.add(path + ".dataset", "recipe segment needs masks, but dataset '" + run.dataset + "' has no target; add target: LAYER to it");
+}
+
+void check_predict(const Job& job, Findings& findings) {
+  if (!job.predict) return;
+  if (job.predict->run.empty()) findings.add("predict", "run is missing; name one of: " + listed(names_of(job.runs)));
+  else findings.need_known("predict.run", "run", job.predict->run, names_of(job.runs));
+  if (job.predict->source) findings.need_known("predict.source", "source", *job.predict->source, names_of(job.sources));
+  for (const auto& [name, run] : job.runs)
+    if (name == job.predict->run && run.recipe != "segment")
+      findings.add("predict.run", "the run '" + name + "' has recipe " + run.recipe + ", which makes no map; name a run with recipe segment");
+}
+
+}  // namespace
+
+void validate_learning(const Job& job, Findings& findings) {
+  check_curate(job, findings);
+  for (const auto& [name, dataset] : job.datasets) check_dataset(job, "datasets." + name, dataset, findings);
+  for (std::size_t i = 0; i < job.runs.size(); ++i) check_run(job, i, findings);
+  check_predict(job, findings);
+}
+
+}  // namespace tilewright::pipeline

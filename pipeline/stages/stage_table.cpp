@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of stages, in running order.
+#include <array>
+
+#include "pipeline/stages/stage.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+bool always(const Job&) { return true; }
+bool has_views(const Job& job) { return job.views.has_value(); }
+bool has_labels(const Job& job) { return !job.layers.empty() || !job.targets.empty(); }
+bool has_split(const Job& job) { return job.split.has_value(); }
+bool has_curate(const Job& job) { return job.curate.has_value(); }
+bool has_datasets(const Job& job) { return !job.datasets.empty(); }
+bool has_runs(const Job& job) { return !job.runs.empty(); }
+bool has_predict(const Job& job) { return job.predict.has_value(); }
+
+std::string nothing(const StageInput&) { return ""; }
+
+/// name, needs, sections, version, wanted, inputs, run
+constexpr std::array kStages{
+    StageRow{"scan", "", "sources limits.untrusted", 1, always, hash_scan_inputs, run_scan},
+    StageRow{"graph", "scan", "", 1, always, nothing, run_graph},
+    StageRow{"views", "scan graph", "grid views extract.resampling", 1, has_views, nothing, run_views},
+    StageRow{"extract", "views", "extract", 1, has_views, nothing, run_extract},
+    StageRow{"label", "views", "layers targets", 1, has_labels, hash_label_inputs, run_label},
+    StageRow{"split", "views", "split", 1, has_split, nothing, run_split},
+    StageRow{"curate", "extract label split", "curate", 1, has_curate, nothing, run_curate},
+    StageRow{"dataset", "extract label split curate", "datasets", 1, has_datasets, nothing, run_dataset},
+    StageRow{"train", "dataset", "runs", 1, has_runs, nothing, run_train},
+    StageRow{"evaluate", "train", "", 1, has_runs, nothing, run_evaluate},
+    StageRow{"predict", "scan train", "predict", 1, has_predict, nothing, run_predict},
+};
+
+}  // namespace
+
+std::span<const StageRow> stages() { return kStages; }
+
+}  // namespace tilewright::pipeline

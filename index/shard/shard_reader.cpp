@@ -200,6 +200,26 @@ std::vector<IndexEntry> scan_tar(const fs::path& tar_file) {
   return entries;
 }
 
+std::string deviation_from_layout(const fs::path& tar_file, std::span<const IndexEntry> entries) {
+  const MappedFile file(tar_file);
+  const auto is_zero = [&](std::int64_t from, std::int64_t to) {
+    const auto bytes = file.range(from, to - from);
+    return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+  };
+  std::int64_t at = 0;
+  for (const IndexEntry& entry : entries) {
+    const auto header = file.range(at, kTarBlock);
+    const TarBlock wanted = ustar_header(entry.member, entry.length);
+    if (!std::equal(header.begin(), header.end(), wanted.begin())) return "the tar header of " + entry.member + " is not as written";
+    const std::int64_t end = entry.offset + entry.length;
+    at = entry.offset + padded(entry.length);
+    if (!is_zero(end, at)) return "the padding behind " + entry.member + " is not zero";
+  }
+  const auto size = static_cast<std::int64_t>(file.bytes().size());
+  if (size != at + kTarEndBytes) return "the file has " + std::to_string(size) + " bytes, expected " + std::to_string(at + kTarEndBytes);
+  return is_zero(at, size) ? "" : "the end blocks are not zero";
+}
+
 ArrayView array_at(const MappedFile& file, std::int64_t offset, std::int64_t length) {
   const auto bytes = file.range(offset, length);
   NpyHeader header = parse_npy(bytes, "the array at byte " + std::to_string(offset) + " of a shard");

@@ -45,6 +45,10 @@ std::vector<IndexEntry> read_index(const std::filesystem::path& idx_file);
 /// hashes every member: index_text of the result is the .idx file.
 std::vector<IndexEntry> scan_tar(const std::filesystem::path& tar_file);
 
+/// What of `tar_file` is not as ShardWriter writes it, though every member may be well: headers,
+/// padding, end blocks. "" if nothing: then each byte is covered by a rule or a member's hash.
+std::string deviation_from_layout(const std::filesystem::path& tar_file, std::span<const IndexEntry> entries);
+
 /// An array in place.
 struct ArrayView {
   NpyHeader header;

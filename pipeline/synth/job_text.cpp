@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// One job for the whole line, from scan to predict, sized to the region.
+#include "pipeline/synth/job_text.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace tilewright::pipeline {
+namespace {
+
+constexpr const char* kTemplate = R"yaml(# A synthetic region: two areas on either side of the border of UTM zones 32 and 33.
+#   tilewright run job.yaml        all stages (exit code 3: one scene is truncated on purpose)
+#   tilewright report job.yaml     one HTML file
+workspace: work
+
+sources:
+  optical:                                   # dates that overlap; one file is a duplicate, one is broken
+    files: 'optical/*.tif'
+    date: {name: '_(\d{8})', format: '%Y%m%d'}
+    nodata: declared                         # 0 outside the turned footprint
+    quality: {files: 'quality/*.tif', match: '(optical_[we]_\d{8})', reject_values: [1]}   # 1 = cloud
+  elevation:                                 # surface model, 1 m, float32
+    files: 'elevation/*.tif'
+    date: {fixed: 2023-05-01}
+    nodata: none
+
+grid: {resolution_m: 1, zone: auto, origin_m: [0, 0]}
+
+views:
+  patch_px: @patch@
+  placement: lattice                         # with this origin, patches are the cells of truth/ledger.csv
+  sources: [optical, elevation]
+  min_views: 1
+  max_cloud_frac: 0.1
+
+layers:
+  buildings:                                 # damaged on purpose: truth/buildings.gpkg holds the true ones
+    vector: 'labels/buildings.gpkg'
+    draw: polygons
+    class: 1
+    classes: {1: {name: building, color: '#c0392b'}}
+    extent: 'labels/extent.gpkg'             # complete inside, 255 outside
+  roads:
+    vector: 'labels/roads.gpkg'
+    draw: lines
+    class: 1
+    classes: {1: {name: road, color: '#2c6fbb'}}
+    width: {attribute: width, lanes: lanes, classes: {field: class, table: osm}, constant_m: 5}
+    extent: all
+
+split: {unit: block, block_m: @block@, guard_m: 0, fractions: {train: 0.7, val: 0.15, test: 0.15}, seed: 7}
+
+curate:
+  layers: [buildings]
+  source: elevation
+  scores: [edge_agreement, model_iou, clipped_frac]
+  model: {width: @curate_width@, epochs: @curate_epochs@}
+  folds: @folds@
+  weights: {model_iou: 1, edge_agreement: 0.5}
+  subsets:
+    clean: {where: 'combined >= 0.4'}
+    best: {top: @top@, by: combined}
+
+datasets:
+  corpus: {inputs: [optical], views: each}
+  town: {inputs: [elevation], target: buildings, subset: clean, normalize: minmax_local}
+
+runs:
+  pretrain:                                  # masked autoencoder on all optical views
+    dataset: corpus
+    recipe: mae
+    model: {name: vit, patch_px: 8, dim: 96, depth: 4, heads: 4, decoder_dim: 48, decoder_depth: 1, decoder_heads: 4}
+    optimizer: {name: adamw, lr: 1.0e-3, weight_decay: 0.05}
+    schedule: {name: cosine, warmup_epochs: 1}
+    augment: [flip]
+    epochs: @mae_epochs@
+    batch: 32
+  unet:                                      # buildings from elevation, on the curated labels
+    dataset: town
+    recipe: segment
+    model: {name: unet, width: @unet_width@}
+    augment: [flip]
+    epochs: @unet_epochs@
+    batch: 8
+
+predict: {run: unet, source: elevation, overlap_px: 16, polygons: false}
+)yaml";
+
+void replace(std::string& text, const std::string& name, const std::string& value) {
+  for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += value.size()) text.replace(at, name.size(), value);
+}
+
+}  // namespace
+
+std::string job_text(const SynthOptions& options) {
+  const int cells = options.size_px / options.patch_px;
+  const bool is_small = cells < 6;
+  const int block = std::clamp(cells / 3, 1, 4) * options.patch_px;
+  const std::pair<const char*, int> values[] = {
+      {"@patch@", options.patch_px}, {"@block@", block},
+      {"@curate_width@", is_small ? 4 : 16}, {"@curate_epochs@", is_small ? 2 : 16}, {"@folds@", is_small ? 2 : 4},
+      {"@top@", std::max(1, cells * cells / 3)},
+      {"@mae_epochs@", is_small ? 1 : 4}, {"@unet_width@", is_small ? 4 : 16}, {"@unet_epochs@", is_small ? 1 : 12}};
+  std::string text = kTemplate;
+  for (const auto& [name, value] : values) replace(text, name, std::to_string(value));
+  return text;
+}
+
+}  // namespace tilewright::pipeline

@@ -30,7 +30,7 @@ foreach(part c10 torch_cpu)
   add_library(TilewrightTorch::${part} SHARED IMPORTED)
   set_target_properties(TilewrightTorch::${part} PROPERTIES
     IMPORTED_LOCATION ${_lib}/lib${part}.so
-    INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${_include}")
+    INTERFACE_INCLUDE_DIRECTORIES "${_include}")
 endforeach()
 add_library(TilewrightTorch::torch INTERFACE IMPORTED)
 target_link_libraries(TilewrightTorch::torch INTERFACE TilewrightTorch::torch_cpu TilewrightTorch::c10)
@@ -41,7 +41,7 @@ target_link_options(TilewrightTorch::torch INTERFACE "LINKER:--disable-new-dtags
 # One ABI or none: a std::string must cross the border.
 set(CMAKE_REQUIRED_QUIET ON)
 file(WRITE ${CMAKE_BINARY_DIR}/torch_abi.cpp
-  "#include <c10/util/Exception.h>\nint main() { return c10::Error(std::string(), std::string()).msg().size() ? 1 : 0; }\n")
+  "#include <c10/util/Exception.h>\nint main() { return c10::Error(std::string()).msg().size() ? 1 : 0; }\n")
 try_compile(TILEWRIGHT_TORCH_LINKS ${CMAKE_BINARY_DIR}/torch_abi ${CMAKE_BINARY_DIR}/torch_abi.cpp
   CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${_include}" LINK_LIBRARIES ${_lib}/libc10.so CXX_STANDARD 20
   OUTPUT_VARIABLE _why)

@@ -27,7 +27,8 @@ bool lies_below(const std::string& name, const std::vector<std::string>& prefixe
 void freeze(torch::nn::Module& module, const std::vector<std::string>& prefixes);
 /// Training or evaluation mode; modules below `frozen` always stay in evaluation mode, so that
 /// their batch norms keep their statistics.
-void set_training(torch::nn::Module& module, bool is_training, const std::vector<std::string>& frozen = {});
+void set_training(torch::nn::Module& module, bool is_training,
+                  const std::vector<std::string>& frozen = {});
 /// Copies values into the module's tensors. Throws Error::failed that names every tensor which is
 /// missing, unknown or of another shape; then nothing is copied.
 void assign_state(torch::nn::Module& module, const TensorMap& values, const std::string& what);

@@ -21,9 +21,9 @@ inline constexpr std::int64_t kIgnoreClass = 255;
 
 /// What the loader hands over; a recipe says with `delivery` which fields it needs.
 struct Batch {
-  torch::Tensor image_nchw;   ///< float32, normalized; invalid pixels are 0
-  torch::Tensor valid_nhw;    ///< bool, true = valid; undefined = all valid
-  torch::Tensor mask_nhw;     ///< int64 index into dataset.target.classes, 255 = ignore; or undefined
+  torch::Tensor image_nchw;  ///< float32, normalized; invalid pixels are 0
+  torch::Tensor valid_nhw;   ///< bool, true = valid; undefined = all valid
+  torch::Tensor mask_nhw;  ///< int64 index into dataset.target.classes, 255 = ignore; or undefined
   torch::Tensor image2_nchw;  ///< the other view of each pair, or undefined
 };
 
@@ -53,7 +53,8 @@ struct RecipeRow {
 
 std::span<const RecipeRow> recipes();
 /// Seeds the global generator with run.seed, builds the recipe's model, applies the protocol.
-/// Throws Error::config for unknown names and for what recipe, model and dataset cannot do together.
+/// Throws Error::config for unknown names and for what recipe, model and dataset cannot do
+/// together.
 std::unique_ptr<Recipe> make_recipe(const RunConfig& run, const DatasetFile& dataset);
 /// Training or evaluation mode; a frozen encoder stays in evaluation mode.
 void set_training(Recipe& recipe, const RunConfig& run, bool is_training);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logs that only grow (metrics.jsonl, TensorBoard events): the one exception to the commit function.
+// Logs that only grow (metrics.jsonl, TensorBoard events): the one exception to the commit
+// function.
 #pragma once
 
 #include <cstdint>

@@ -16,21 +16,22 @@ namespace tilewright::learn {
 
 /// Where the run stands, beside weights and optimizer.
 struct TrainState {
-  std::int64_t step = 0;                       ///< optimizer steps done; the schedule's position
-  std::int64_t epoch = 0, sample_in_epoch = 0; ///< the next sample to be used
+  std::int64_t step = 0;                        ///< optimizer steps done; the schedule's position
+  std::int64_t epoch = 0, sample_in_epoch = 0;  ///< the next sample to be used
   std::optional<double> best_metric;
-  std::int64_t best_step = -1;                 ///< checkpoint that has it; -1 = none yet
+  std::int64_t best_step = -1;  ///< checkpoint that has it; -1 = none yet
   std::uint64_t seed = 0;
   int threads = 0;
-  std::string run_json, dataset_sha256;        ///< resume needs both equal
-  std::string isa, torch_version, device;      ///< filled by save_checkpoint where empty
+  std::string run_json, dataset_sha256;    ///< resume needs both equal
+  std::string isa, torch_version, device;  ///< filled by save_checkpoint where empty
 };
 
 /// Writes <checkpoints>/step-<10 digits>/{weights,optimizer,random}.safetensors and checkpoint.json
 /// (with the hash of each, written last) aside, reads them back, publishes the folder.
 /// An equal folder that exists is replaced only if it is damaged.
-void save_checkpoint(const std::filesystem::path& checkpoints, const torch::nn::Module& module, const Optimizer& optimizer,
-                     TrainState state, const Metadata& weights_metadata = {});
+void save_checkpoint(const std::filesystem::path& checkpoints, const torch::nn::Module& module,
+                     const Optimizer& optimizer, TrainState state,
+                     const Metadata& weights_metadata = {});
 
 struct Checkpoint {
   std::filesystem::path folder;

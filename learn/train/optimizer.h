@@ -39,7 +39,8 @@ class Optimizer {
 
   OptimizerConfig config_;
   NamedTensors parameters_;
-  std::vector<torch::Tensor> first_, second_, steps_;  ///< parallel to parameters_; sgd: first_ only
+  std::vector<torch::Tensor> first_, second_,
+      steps_;  ///< parallel to parameters_; sgd: first_ only
 };
 
 bool is_decayed(const std::string& name, const torch::Tensor& parameter);

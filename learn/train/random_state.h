@@ -17,7 +17,8 @@ struct StepKey {
 
 /// float32 on the CPU, uniform in [0, 1), from `key` and `purpose` (one constant a use) only: equal
 /// on every platform and after a resume. Built on learn/data/counter_random.h.
-torch::Tensor uniform_noise(std::vector<std::int64_t> shape, const StepKey& key, std::uint64_t purpose);
+torch::Tensor uniform_noise(std::vector<std::int64_t> shape, const StepKey& key,
+                            std::uint64_t purpose);
 
 /// Bytes of LibTorch's global CPU generator (dropout would draw from it), for checkpoints.
 torch::Tensor global_generator_state();

@@ -15,7 +15,8 @@ using Metadata = std::map<std::string, std::string>;
 
 /// Sorted by name, data 8-byte aligned: same bytes for the same content. Tensors may lie on any
 /// device. Published by the commit function; throws Error::failed for types that the format lacks.
-shard::Published write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors, const Metadata& metadata);
+shard::Published write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
+                                   const Metadata& metadata);
 
 struct SafetensorsFile {
   TensorMap tensors;  ///< on the CPU, own memory

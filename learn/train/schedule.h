@@ -18,8 +18,10 @@ struct RunLength {
 /// Of step 0, 1, ...: linear from 0 over the warm-up, then by name:
 ///   constant  the top
 ///   cosine    min + (top - min) * (1 + cos(pi t)) / 2, t = share of what follows the warm-up (MAE)
-///   poly      min + (top - min) * (1 - step / total)^power, times the warm-up's share (MMSegmentation)
+///   poly      min + (top - min) * (1 - step / total)^power, times the warm-up's share
+///   (MMSegmentation)
 /// Throws Error::config for an unknown name.
-double learning_rate(double top, const ScheduleConfig& schedule, RunLength length, std::int64_t step);
+double learning_rate(double top, const ScheduleConfig& schedule, RunLength length,
+                     std::int64_t step);
 
 }  // namespace tilewright::learn

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The masked autoencoder: a ViT that sees a quarter of the patches, a small decoder that draws the
+// rest.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <vector>
+
+#include "learn/models/vit.h"
+
+namespace tilewright::learn {
+
+struct MaeShape {
+  VitShape encoder;
+  int decoder_dim = 512, decoder_depth = 8, decoder_heads = 16;
+  double mask_ratio = 0.75;
+  bool norm_pix = true;
+};
+
+/// Tokens that stay visible: int(tokens * (1 - ratio)) in double, truncated as the reference does.
+int kept_tokens(int tokens, double mask_ratio);
+
+/// [N, C, H, W] to [N, L, p * p * C], values in (row, column, channel) order, channel fastest.
+torch::Tensor patchify(const torch::Tensor& image_nchw, int patch_px);
+/// The inverse, for square images.
+torch::Tensor unpatchify(const torch::Tensor& patches_nlv, int patch_px, int channels);
+
+struct MaeOutput {
+  torch::Tensor loss;            ///< scalar
+  torch::Tensor pred_nlv;        ///< [N, L, p * p * C]
+  torch::Tensor mask_nl;         ///< 1 = was hidden
+  torch::Tensor latent_nld;      ///< [N, 1 + kept, D], after the encoder's last norm
+  torch::Tensor ids_restore_nl;  ///< int64
+};
+
+/// He et al. 2022. Loss: mean squared error per patch, averaged over hidden patches; targets
+/// standardized per patch (unbiased variance, 1e-6 under the root) if norm_pix. Differs: hidden
+/// patches with an invalid pixel do not count; without any that counts the loss is 0.
+class MaskedAutoencoder : public torch::nn::Module {
+ public:
+  /// Throws Error::config for shapes that cannot be (see vit_shape), for a mask that hides nothing
+  /// or all, and for norm_pix with one value a patch.
+  explicit MaskedAutoencoder(const MaeShape& shape);
+  /// \param noise_nl [N, L] float32; the smallest stay visible.  \param valid_nhw bool or
+  /// undefined.
+  MaeOutput forward(const torch::Tensor& image_nchw, const torch::Tensor& noise_nl,
+                    const torch::Tensor& valid_nhw = {});
+  [[nodiscard]] const MaeShape& shape() const { return shape_; }
+
+ private:
+  torch::Tensor decode(const torch::Tensor& latent_nld, const torch::Tensor& ids_restore_nl);
+  [[nodiscard]] torch::Tensor loss_of(const torch::Tensor& image_nchw,
+                                      const torch::Tensor& pred_nlv,
+                                      const torch::Tensor& counted_nl) const;
+
+  MaeShape shape_;
+  VitTrunk trunk_;
+  torch::nn::Linear decoder_embed_{nullptr}, decoder_pred_{nullptr};
+  torch::Tensor mask_token_, decoder_pos_embed_;
+  std::vector<std::shared_ptr<TransformerBlock>> decoder_blocks_;
+  torch::nn::LayerNorm decoder_norm_{nullptr};
+};
+
+}  // namespace tilewright::learn

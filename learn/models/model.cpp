@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of models.
+#include "learn/models/model.h"
+
+#include <array>
+
+#include "geometry/error.h"
+#include "learn/models/unet.h"
+#include "learn/models/vit.h"
+
+namespace tilewright::learn {
+namespace {
+
+UnetShape unet_shape(const ModelConfig& config, ImageShape image, int classes) {
+  return {.channels = image.channels,
+          .classes = classes,
+          .width = config.width,
+          .is_bilinear = config.bilinear};
+}
+
+std::shared_ptr<Segmenter> make_unet(const ModelConfig& config, ImageShape image, int classes) {
+  return std::make_shared<Unet>(unet_shape(config, image, classes), image.size_px);
+}
+
+std::shared_ptr<FeatureEncoder> make_unet_encoder(const ModelConfig& config, ImageShape image) {
+  return std::make_shared<UnetEncoder>(unet_shape(config, image, 1));
+}
+
+std::shared_ptr<FeatureEncoder> make_vit_encoder(const ModelConfig& config, ImageShape image) {
+  return std::make_shared<VitEncoder>(vit_shape(config, image));
+}
+
+std::shared_ptr<Segmenter> make_upernet(const ModelConfig&, ImageShape, int) {
+  throw Error::config("model upernet: not in this version; use unet");
+}
+
+constexpr const char* kUnetPaper = "Ronneberger et al. 2015, arXiv 1505.04597";
+constexpr const char* kVitPaper = "Dosovitskiy et al. 2021, arXiv 2010.11929";
+
+constexpr std::array kModels{
+    ModelRow{"unet", kUnetPaper, make_unet, make_unet_encoder, false},
+    ModelRow{"vit", kVitPaper, nullptr, make_vit_encoder, true},
+    ModelRow{"vit_tiny", kVitPaper, nullptr, make_vit_encoder, true},
+    ModelRow{"vit_small", kVitPaper, nullptr, make_vit_encoder, true},
+    ModelRow{"vit_base", kVitPaper, nullptr, make_vit_encoder, true},
+    ModelRow{"vit_large", kVitPaper, nullptr, make_vit_encoder, true},
+    ModelRow{"vit_huge", kVitPaper, nullptr, make_vit_encoder, true},
+    ModelRow{"upernet", "Xiao et al. 2018, arXiv 1807.10221", make_upernet, nullptr, false},
+};
+
+/// Names of the rows for which `can` holds, for error texts.
+template <class Predicate>
+std::string names_where(Predicate can) {
+  std::string names;
+  for (const auto& row : kModels)
+    if (can(row)) names += (names.empty() ? "" : ", ") + std::string(row.name);
+  return names;
+}
+
+}  // namespace
+
+std::span<const ModelRow> models() { return kModels; }
+
+const ModelRow& model_row(const std::string& name) {
+  for (const auto& row : kModels)
+    if (row.name == name) return row;
+  throw Error::config("model '" + name + "' does not exist; there are " +
+                      names_where([](const auto&) { return true; }));
+}
+
+std::shared_ptr<Segmenter> make_segmenter(const ModelConfig& config, ImageShape image,
+                                          int classes) {
+  const auto& row = model_row(config.name);
+  if (!row.make_segmenter)
+    throw Error::config("model '" + config.name + "' has no head for recipe segment; use one of " +
+                        names_where([](const auto& r) { return r.make_segmenter != nullptr; }));
+  return row.make_segmenter(config, image, classes);
+}
+
+std::shared_ptr<FeatureEncoder> make_encoder(const ModelConfig& config, ImageShape image) {
+  const auto& row = model_row(config.name);
+  if (!row.make_encoder)
+    throw Error::config("model '" + config.name + "' is no image encoder; use one of " +
+                        names_where([](const auto& r) { return r.make_encoder != nullptr; }));
+  return row.make_encoder(config, image);
+}
+
+}  // namespace tilewright::learn

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vision transformer: positions, blocks, trunk.
+#include "learn/models/vit.h"
+
+#include <array>
+#include <cmath>
+
+#include "geometry/error.h"
+
+namespace tilewright::learn {
+namespace nn = torch::nn;
+namespace {
+
+struct NamedVit {
+  std::string_view name;
+  int dim, depth, heads;
+};
+constexpr std::array<NamedVit, 5> kNamedVits{{{"vit_tiny", 192, 12, 3},
+                                              {"vit_small", 384, 12, 6},
+                                              {"vit_base", 768, 12, 12},
+                                              {"vit_large", 1024, 24, 16},
+                                              {"vit_huge", 1280, 32, 16}}};
+
+nn::LayerNorm layer_norm(int dim) { return nn::LayerNorm(nn::LayerNormOptions({dim}).eps(1e-6)); }
+
+void check_shape(const VitShape& shape) {
+  const auto wrong = [](const std::string& text) { throw Error::config("model: " + text); };
+  if (shape.patch_px < 1 || shape.size_px % shape.patch_px != 0)
+    wrong("patch_px " + std::to_string(shape.patch_px) + " does not divide the image of " +
+          std::to_string(shape.size_px) + " px; take a divisor of views.patch_px");
+  if (shape.dim % 4 != 0)
+    wrong("dim " + std::to_string(shape.dim) +
+          " is not a multiple of 4, which sin-cos positions need");
+  if (shape.dim % shape.heads != 0)
+    wrong("heads " + std::to_string(shape.heads) + " does not divide dim " +
+          std::to_string(shape.dim));
+}
+
+}  // namespace
+
+VitShape vit_shape(const ModelConfig& config, ImageShape image) {
+  VitShape shape{image.channels, image.size_px, config.patch_px,
+                 config.dim,     config.depth,  config.heads};
+  bool is_known = config.name == "vit" || config.name == "upernet";
+  for (const auto& row : kNamedVits) {
+    if (config.name != row.name) continue;
+    shape.dim = row.dim;
+    shape.depth = row.depth;
+    shape.heads = row.heads;
+    is_known = true;
+  }
+  if (!is_known)
+    throw Error::config("model '" + config.name +
+                        "' is not a vision transformer; use vit_tiny, vit_small, vit_base, "
+                        "vit_large, vit_huge or vit");
+  check_shape(shape);
+  return shape;
+}
+
+torch::Tensor sincos_positions(int dim, int side) {
+  const int quarter = dim / 4;
+  auto positions = torch::zeros({1, 1 + side * side, dim});
+  auto value = positions.accessor<float, 3>();
+  for (int row = 0; row < side; ++row) {
+    for (int col = 0; col < side; ++col) {
+      const int token = 1 + row * side + col;
+      for (int i = 0; i < quarter; ++i) {
+        const double frequency = std::pow(10000.0, -static_cast<double>(i) / quarter);
+        value[0][token][i] = static_cast<float>(std::sin(col * frequency));
+        value[0][token][quarter + i] = static_cast<float>(std::cos(col * frequency));
+        value[0][token][2 * quarter + i] = static_cast<float>(std::sin(row * frequency));
+        value[0][token][3 * quarter + i] = static_cast<float>(std::cos(row * frequency));
+      }
+    }
+  }
+  return positions;
+}
+
+TransformerBlock::TransformerBlock(int dim, int heads)
+    : heads_(heads), norm1_(layer_norm(dim)), norm2_(layer_norm(dim)) {
+  register_module("norm1", norm1_);
+  auto attention = register_module("attn", std::make_shared<nn::Module>());
+  qkv_ = attention->register_module("qkv", nn::Linear(dim, 3 * dim));
+  proj_ = attention->register_module("proj", nn::Linear(dim, dim));
+  register_module("norm2", norm2_);
+  auto mlp = register_module("mlp", std::make_shared<nn::Module>());
+  fc1_ = mlp->register_module("fc1", nn::Linear(dim, 4 * dim));
+  fc2_ = mlp->register_module("fc2", nn::Linear(4 * dim, dim));
+}
+
+torch::Tensor TransformerBlock::attend(const torch::Tensor& tokens_nld) {
+  const auto n = tokens_nld.size(0), l = tokens_nld.size(1), d = tokens_nld.size(2);
+  const auto qkv =
+      qkv_->forward(tokens_nld).reshape({n, l, 3, heads_, d / heads_}).permute({2, 0, 3, 1, 4});
+  const auto mixed = at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2]);
+  return proj_->forward(mixed.transpose(1, 2).reshape({n, l, d}));
+}
+
+torch::Tensor TransformerBlock::forward(const torch::Tensor& tokens_nld) {
+  const auto attended = tokens_nld + attend(norm1_->forward(tokens_nld));
+  return attended + fc2_->forward(torch::gelu(fc1_->forward(norm2_->forward(attended))));
+}
+
+std::vector<std::shared_ptr<TransformerBlock>> register_blocks(nn::Module& parent,
+                                                               const std::string& name, int dim,
+                                                               int depth, int heads) {
+  std::vector<std::shared_ptr<TransformerBlock>> blocks;
+  nn::ModuleList list;
+  for (int i = 0; i < depth; ++i) {
+    blocks.push_back(std::make_shared<TransformerBlock>(dim, heads));
+    list->push_back(blocks.back());
+  }
+  parent.register_module(name, list);
+  return blocks;
+}
+
+void initialize_vit(nn::Module& module) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& child : module.modules(/*include_self=*/false)) {
+    if (auto* linear = child->as<nn::Linear>()) {
+      nn::init::xavier_uniform_(linear->weight);
+      if (linear->bias.defined()) linear->bias.zero_();
+    } else if (auto* norm = child->as<nn::LayerNorm>()) {
+      norm->weight.fill_(1);
+      norm->bias.zero_();
+    }
+  }
+  for (auto& item : module.named_parameters()) {
+    if (item.key() == "patch_embed.proj.weight") {
+      auto matrix = item.value().view({item.value().size(0), -1});
+      nn::init::xavier_uniform_(matrix);
+    } else if (item.key() == "cls_token" || item.key() == "mask_token") {
+      item.value().normal_(0, 0.02);
+    }
+  }
+}
+
+VitTrunk::VitTrunk(nn::Module& parent, const VitShape& shape) : shape_(shape) {
+  check_shape(shape);
+  cls_token_ = parent.register_parameter("cls_token", torch::zeros({1, 1, shape.dim}));
+  pos_embed_ = parent.register_parameter(
+      "pos_embed", sincos_positions(shape.dim, shape.tokens_per_side()), /*requires_grad=*/false);
+  auto patches = parent.register_module("patch_embed", std::make_shared<nn::Module>());
+  proj_ = patches->register_module(
+      "proj",
+      nn::Conv2d(
+          nn::Conv2dOptions(shape.channels, shape.dim, shape.patch_px).stride(shape.patch_px)));
+  blocks_ = register_blocks(parent, "blocks", shape.dim, shape.depth, shape.heads);
+  norm_ = parent.register_module("norm", layer_norm(shape.dim));
+}
+
+torch::Tensor VitTrunk::embed(const torch::Tensor& image_nchw) {
+  const auto tokens = proj_->forward(image_nchw).flatten(2).transpose(1, 2);
+  return tokens + pos_embed_.slice(1, 1);
+}
+
+torch::Tensor VitTrunk::with_cls(const torch::Tensor& tokens_nld) {
+  const auto cls = cls_token_ + pos_embed_.slice(1, 0, 1);
+  return torch::cat({cls.expand({tokens_nld.size(0), -1, -1}), tokens_nld}, 1);
+}
+
+torch::Tensor VitTrunk::encode(const torch::Tensor& tokens_nld) {
+  auto tokens = with_cls(tokens_nld);
+  for (const auto& block : blocks_) tokens = block->forward(tokens);
+  return norm_->forward(tokens);
+}
+
+std::vector<torch::Tensor> VitTrunk::encode_with_taps(const torch::Tensor& tokens_nld,
+                                                      const std::vector<int>& taps) {
+  auto tokens = with_cls(tokens_nld);
+  std::vector<torch::Tensor> maps;
+  for (int i = 0; i < static_cast<int>(blocks_.size()); ++i) {
+    tokens = blocks_[i]->forward(tokens);
+    for (const int tap : taps)
+      if (tap == i) maps.push_back(tokens.slice(1, 1));
+  }
+  return maps;
+}
+
+std::vector<std::string> vit_prefixes() {
+  return {"cls_token", "pos_embed", "patch_embed", "blocks", "norm"};
+}
+
+VitEncoder::VitEncoder(const VitShape& shape) : trunk_(*this, shape) { initialize_vit(*this); }
+
+torch::Tensor VitEncoder::forward(const torch::Tensor& image_nchw) {
+  return trunk_.encode(trunk_.embed(image_nchw)).select(1, 0);
+}
+
+}  // namespace tilewright::learn

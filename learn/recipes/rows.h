@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions behind the rows of the recipe table; one file each.
+#pragma once
+
+#include <memory>
+
+#include "learn/models/model.h"
+#include "learn/recipes/recipe.h"
+
+namespace tilewright::learn {
+
+std::unique_ptr<Recipe> make_segment(const RunConfig& run, const DatasetFile& dataset);
+std::unique_ptr<Recipe> make_mae(const RunConfig& run, const DatasetFile& dataset);
+std::unique_ptr<Recipe> make_simclr(const RunConfig& run, const DatasetFile& dataset);
+
+/// Bands and size of the dataset's one input; throws Error::config if there are several.
+ImageShape image_shape(const DatasetFile& dataset);
+
+}  // namespace tilewright::learn

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recipe segment: supervised classes of pixels.
+#include <cmath>
+
+#include "geometry/error.h"
+#include "learn/losses/losses.h"
+#include "learn/recipes/rows.h"
+
+namespace tilewright::learn {
+namespace {
+
+class Segment : public Recipe {
+ public:
+  Segment(std::shared_ptr<Segmenter> model, const LossRow& loss, SegmentationLossSettings settings,
+          int classes)
+      : model_(std::move(model)), loss_(loss), settings_(std::move(settings)), classes_(classes) {}
+
+  [[nodiscard]] Delivery delivery() const override { return Delivery::image_and_mask; }
+  [[nodiscard]] torch::nn::Module& module() override { return *model_; }
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
+    return model_->encoder_prefixes();
+  }
+  torch::Tensor logits(const torch::Tensor& image_nchw) override {
+    return model_->forward(image_nchw).to(torch::kFloat32);
+  }
+
+  torch::Tensor loss(const Batch& batch, const StepKey&) override {
+    if (settings_.weights_k.defined())
+      settings_.weights_k = settings_.weights_k.to(batch.image_nchw.device());
+    return loss_.loss(logits(batch.image_nchw), batch.mask_nhw, settings_);
+  }
+
+  [[nodiscard]] std::optional<double> expected_initial_loss(int) const override {
+    if (loss_.name != "cross_entropy" || settings_.weights_k.defined()) return std::nullopt;
+    return std::log(static_cast<double>(classes_));
+  }
+
+ private:
+  std::shared_ptr<Segmenter> model_;
+  const LossRow& loss_;
+  SegmentationLossSettings settings_;
+  int classes_;
+};
+
+SegmentationLossSettings settings_of(const LossConfig& config, const TargetInfo& target) {
+  SegmentationLossSettings settings;
+  settings.reduction =
+      config.reduction == "pixel_count" ? Reduction::pixel_count : Reduction::weight_sum;
+  if (config.class_weights != "auto") return settings;
+  std::vector<std::int64_t> pixels;
+  for (const auto& entry : target.classes) pixels.push_back(entry.pixels);
+  settings.weights_k = torch::tensor(balanced_class_weights(pixels), torch::kFloat32);
+  return settings;
+}
+
+}  // namespace
+
+std::unique_ptr<Recipe> make_segment(const RunConfig& run, const DatasetFile& dataset) {
+  const auto classes = static_cast<int>(dataset.target.classes.size());
+  if (dataset.target.kind != "mask" || classes < 2)
+    throw Error::config(
+        "recipe segment: dataset '" + dataset.name + "' has target '" + dataset.target.kind +
+        "' with " + std::to_string(classes) +
+        " classes; give it a `target:` layer with at least background and one class");
+  return std::make_unique<Segment>(make_segmenter(run.model, image_shape(dataset), classes),
+                                   segmentation_loss(run.loss.name),
+                                   settings_of(run.loss, dataset.target), classes);
+}
+
+}  // namespace tilewright::learn

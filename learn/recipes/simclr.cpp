@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recipe simclr: two views of a place attract, all others repel.
+#include <cmath>
+
+#include "geometry/error.h"
+#include "learn/losses/losses.h"
+#include "learn/models/unet.h"
+#include "learn/models/vit.h"
+#include "learn/recipes/rows.h"
+
+namespace tilewright::learn {
+namespace {
+
+constexpr int kProjectedDim = 128;
+
+/// Encoder and projector share one module, so that the encoder's names stay flat and other recipes
+/// find them.
+class Simclr : public Recipe {
+ public:
+  Simclr(std::shared_ptr<FeatureEncoder> encoder, double temperature,
+         std::vector<std::string> prefixes)
+      : encoder_(std::move(encoder)), temperature_(temperature), prefixes_(std::move(prefixes)) {
+    const int dim = encoder_->feature_dim();
+    projector_ = encoder_->register_module(
+        "projector", torch::nn::Sequential(torch::nn::Linear(dim, dim), torch::nn::ReLU(),
+                                           torch::nn::Linear(dim, kProjectedDim)));
+  }
+
+  [[nodiscard]] Delivery delivery() const override { return Delivery::pair; }
+  [[nodiscard]] torch::nn::Module& module() override { return *encoder_; }
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override { return prefixes_; }
+
+  torch::Tensor loss(const Batch& batch, const StepKey&) override {
+    const auto both = encoder_->forward(torch::cat({batch.image_nchw, batch.image2_nchw}));
+    const auto z = projector_->forward(both).to(torch::kFloat32).chunk(2);
+    return nt_xent(z[0], z[1], temperature_);
+  }
+
+  /// An untrained encoder maps all images to nearly one direction.
+  [[nodiscard]] std::optional<double> expected_initial_loss(int samples) const override {
+    return std::log(2.0 * samples - 1);
+  }
+
+ private:
+  std::shared_ptr<FeatureEncoder> encoder_;
+  torch::nn::Sequential projector_{nullptr};
+  double temperature_;
+  std::vector<std::string> prefixes_;
+};
+
+}  // namespace
+
+std::unique_ptr<Recipe> make_simclr(const RunConfig& run, const DatasetFile& dataset) {
+  if (run.batch < 2)
+    throw Error::config("recipe simclr: batch " + std::to_string(run.batch) +
+                        " has no negatives; take batch 2 or more");
+  const bool is_vit = model_row(run.model.name).is_vit;
+  return std::make_unique<Simclr>(make_encoder(run.model, image_shape(dataset)),
+                                  run.loss.temperature,
+                                  is_vit ? vit_prefixes() : unet_encoder_prefixes());
+}
+
+}  // namespace tilewright::learn

@@ -153,7 +153,7 @@ TEST(House, HeadersDoNotOpenNamespaces) {
   for (const auto& file : rooms()) {
     if (!file.path.ends_with(".h")) continue;
     EXPECT_NE(std::find(file.lines.begin(), file.lines.end(), "#pragma once"), file.lines.end()) << file.path;
-    for (const auto& line : file.lines) EXPECT_EQ(line.find("using namespace"), std::string::npos) << file.path;
+    for (const auto& line : file.lines) EXPECT_FALSE(line.starts_with("using namespace")) << file.path;
   }
 }
 

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cross-fitting: K models, each blind for the samples that it predicts.
+#include "learn/train/folds.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <map>
+
+#include "geometry/error.h"
+#include "index/shard/shard_writer.h"
+#include "learn/train/batch.h"
+#include "learn/train/device.h"
+#include "learn/train/stepper.h"
+
+namespace tilewright::learn {
+namespace {
+
+constexpr std::int64_t kFoldSteps = 260;
+constexpr int kCropPx = 64;
+constexpr std::uint64_t kCropPurpose = 0x63726f70;  // "crop"
+
+std::map<std::string, int> read_folds(const std::filesystem::path& file, int fold_count) {
+  std::ifstream in(file);
+  if (!in) throw Error::failed("cannot open the list of folds " + file.string());
+  std::map<std::string, int> folds;
+  std::string line;
+  for (std::int64_t number = 1; std::getline(in, line); ++number) {
+    const auto tab = line.find('\t');
+    int fold = -1;
+    if (tab != std::string::npos) std::from_chars(line.data() + tab + 1, line.data() + line.size(), fold);
+    if (number == 1 && fold < 0) continue;  // a header line
+    if (fold < 0 || fold >= fold_count)
+      throw Error::failed(file.string() + ":" + std::to_string(number) + " is '" + line + "', expected a location, a tab and a fold 0.." + std::to_string(fold_count - 1));
+    folds[line.substr(0, tab)] = fold;
+  }
+  return folds;
+}
+
+/// Samples of one fold, and of all others; numbers are those of the part file.
+struct FoldSamples {
+  std::vector<CorpusSample> training, own;
+  std::vector<std::size_t> own_numbers;
+};
+
+std::vector<FoldSamples> samples_by_fold(const std::vector<CorpusSample>& samples, const FoldsRequest& request) {
+  const auto fold_of = read_folds(request.folds, request.fold_count);
+  std::vector<FoldSamples> out(static_cast<std::size_t>(request.fold_count));
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const auto found = fold_of.find(samples[i].location);
+    if (found == fold_of.end()) throw Error::failed("the location " + samples[i].location + " has no fold in " + request.folds);
+    for (int fold = 0; fold < request.fold_count; ++fold) {
+      auto& group = out[static_cast<std::size_t>(fold)];
+      if (found->second != fold) {
+        group.training.push_back(samples[i]);
+      } else {
+        group.own.push_back(samples[i]);
+        group.own_numbers.push_back(i);
+      }
+    }
+  }
+  for (std::size_t fold = 0; fold < out.size(); ++fold)
+    if (out[fold].training.empty())
+      throw Error::failed("fold " + std::to_string(fold) + " holds all " + std::to_string(samples.size()) + " samples, so that nothing is left to train its model; take smaller blocks (split.block_m) or fewer folds");
+  return out;
+}
+
+/// The same random window of each sample's image and mask, at most kCropPx wide: cheaper steps.
+RawBatch cropped(const RawBatch& raw, const StepKey& key) {
+  const int size = std::min(kCropPx, raw.size);
+  if (size == raw.size) return raw;
+  RawBatch out = raw;
+  out.size = size;
+  out.image.clear(), out.mask.clear();
+  for (int i = 0; i < raw.count; ++i) {
+    CounterRandom random{key.seed, static_cast<std::uint64_t>(key.step), static_cast<std::uint64_t>(i), kCropPurpose};
+    const auto left = random.below(raw.size - size + 1), top = random.below(raw.size - size + 1);
+    const auto copy = [&](const auto& from, auto& to, std::int64_t plane) {
+      for (int y = 0; y < size; ++y) {
+        const auto start = from.begin() + (plane * raw.size + top + y) * raw.size + left;
+        to.insert(to.end(), start, start + size);
+      }
+    };
+    for (int c = 0; c < raw.channels; ++c) copy(raw.image, out.image, std::int64_t{i} * raw.channels + c);
+    copy(raw.mask, out.mask, i);
+  }
+  return out;
+}
+
+class FoldsRun {
+ public:
+  FoldsRun(const FoldsRequest& request, const LearnContext& context)
+      : request_(request), context_(context), device_(prepare_device(request.run.device, request.run.threads, request.run.repro)),
+        corpus_(request.workspace, request.dataset, request.samples), samples_(corpus_.part("all")), groups_(samples_by_fold(samples_, request)) {
+    if (request.run.max_steps == 0) run_.max_steps = kFoldSteps;
+  }
+
+  void run() {
+    const auto classes = static_cast<std::int64_t>(corpus_.dataset().target.classes.size());
+    std::vector<shard::MemberSpec> members;
+    for (const auto& sample : samples_) {
+      const auto& shape = corpus_.array(sample.rows[0].shard, sample.rows[0].offset, sample.rows[0].length).header.shape;
+      members.push_back({sample.location, sample.location + "." + sample.rows[0].view + ".prob.npy", shard::DType::f32, {classes, shape[1], shape[2]}, ""});
+    }
+    shard::ShardWriter writer(request_.output_shard, members);
+    for (std::size_t fold = 0; fold < groups_.size(); ++fold) {
+      const auto recipe = train(fold);
+      predict(*recipe, groups_[fold], writer);
+    }
+    writer.publish();
+  }
+
+ private:
+  std::unique_ptr<Recipe> train(std::size_t fold) {
+    auto recipe = make_recipe(run_, corpus_.dataset());
+    recipe->module().to(device_);
+    set_training(*recipe, run_, true);
+    const auto& samples = groups_[fold].training;
+    Loader loader(corpus_, samples, loader_config(run_, corpus_.dataset().inputs, corpus_.dataset().views, recipe->delivery(), static_cast<std::int64_t>(samples.size()), true));
+    const auto length = length_of(run_, loader.batches());
+    Stepper stepper(*recipe, run_, length, device_);
+    std::int64_t step = 0;
+    for (std::int64_t epoch = 0; step < length.total_steps; ++epoch) {
+      loader.start(epoch);
+      while (step < length.total_steps) {
+        const auto raw = loader.next();
+        if (!raw) break;
+        check_stop();
+        const StepKey key{.seed = run_.seed, .epoch = epoch, .step = step++};
+        stepper.step(cropped(*raw, key), samples, key);
+        context_.on_progress(static_cast<std::int64_t>(fold) * length.total_steps + step, static_cast<std::int64_t>(groups_.size()) * length.total_steps, "steps");
+      }
+    }
+    return recipe;
+  }
+
+  void predict(Recipe& recipe, const FoldSamples& group, shard::ShardWriter& writer) {
+    const torch::NoGradGuard no_grad;
+    set_training(recipe, run_, false);
+    Loader loader(corpus_, group.own, loader_config(run_, corpus_.dataset().inputs, corpus_.dataset().views, recipe.delivery(), static_cast<std::int64_t>(group.own.size()), false));
+    loader.start(0);
+    while (const auto raw = loader.next()) {
+      check_stop();
+      const auto probabilities = recipe.logits(to_batch(*raw, device_).image_nchw).softmax(1).to(torch::kFloat32).cpu();
+      for (std::size_t i = 0; i < raw->samples.size(); ++i) {
+        const auto number = static_cast<std::size_t>(raw->samples[i]);
+        const auto& row = group.own[number].rows[0];
+        const auto& shape = corpus_.array(row.shard, row.offset, row.length).header.shape;
+        const auto one = probabilities[static_cast<std::int64_t>(i)].slice(1, 0, shape[1]).slice(2, 0, shape[2]).contiguous();
+        writer.put(group.own_numbers[number], std::as_bytes(std::span(one.data_ptr<float>(), static_cast<std::size_t>(one.numel()))));
+      }
+    }
+  }
+
+  void check_stop() const {
+    if (context_.stop.stop_requested()) throw Error::stopped("out-of-fold models stopped on request; the same command starts them again");
+  }
+
+  const FoldsRequest& request_;
+  const LearnContext& context_;
+  torch::Device device_;
+  Corpus corpus_;
+  const std::vector<CorpusSample>& samples_;
+  std::vector<FoldSamples> groups_;
+  RunConfig run_ = request_.run;
+};
+
+}  // namespace
+
+void run_folds(const FoldsRequest& request, const LearnContext& context) { FoldsRun(request, context).run(); }
+
+}  // namespace tilewright::learn

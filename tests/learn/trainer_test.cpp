@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests of whole runs: learning, resuming bit by bit, refusing, evaluating, predicting.
+#include "learn/train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "geometry/error.h"
+#include "index/shard/sha256.h"
+#include "index/shard/shard_reader.h"
+#include "learn/config/json.h"
+#include "learn/train/evaluator.h"
+#include "learn/train/folds.h"
+#include "learn/train/predictor.h"
+#include "learn/train/run_log.h"
+#include "learn/train/run_record.h"
+#include "learn/train/safetensors.h"
+#include "tests/learn/tiny_dataset.h"
+
+namespace tilewright::learn {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using testing::ScratchFolder;
+using testing::TinySpec;
+
+std::string read_text(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::vector<Json> rows_of(const fs::path& run) {
+  std::vector<Json> rows;
+  std::ifstream in(run / "metrics.jsonl");
+  for (std::string line; std::getline(in, line);) rows.push_back(Json::parse(line));
+  return rows;
+}
+
+/// A small UNet on a tiny dataset, with everything on that could differ after a resume.
+TrainRequest segment_request(const fs::path& workspace, const std::string& name) {
+  TrainRequest request;
+  request.workspace = workspace;
+  request.dataset = workspace / "datasets/tiny/dataset.json";
+  request.run_folder = workspace / "runs" / name;
+  request.run.dataset = "tiny";
+  request.run.model.width = 4;
+  request.run.augment = {"crop", "flip", "rotate", "brightness", "noise"};
+  request.run.batch = 5;
+  request.run.epochs = 4;
+  request.run.threads = 1;
+  request.run.device = "cpu";
+  request.run.optimizer.lr = 3e-3;
+  request.run.schedule.warmup_epochs = 1;
+  return request;
+}
+
+std::string weights_hash(const TrainRequest& request) { return shard::sha256_file(fs::path(request.run_folder) / "weights.safetensors"); }
+
+/// Asks for a stop after `step` steps and expects the run to obey.
+void train_and_stop_at(const TrainRequest& request, std::int64_t step) {
+  std::stop_source source;
+  LearnContext context;
+  context.stop = source.get_token();
+  context.on_progress = [&](std::int64_t done, std::int64_t, const std::string&) {
+    if (done >= step) source.request_stop();
+  };
+  try {
+    run_train(request, context);
+    FAIL() << "the run did not stop";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::stopped) << error.what();
+    EXPECT_THAT(error.what(), HasSubstr("step " + std::to_string(step)));
+  }
+}
+
+std::string error_of(const TrainRequest& request, ErrorKind kind) {
+  try {
+    run_train(request, {});
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), kind) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no error";
+  return "";
+}
+
+TEST(Trainer, LearnsTheTinySquares) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto request = segment_request(workspace.path(), "unet");
+  request.run.epochs = 15, request.run.augment = {"flip"}, request.run.optimizer.lr = 1e-2;
+  run_train(request, {});
+  const auto rows = rows_of(request.run_folder);
+  const auto best = std::max_element(rows.begin(), rows.end(), [](const Json& a, const Json& b) { return a.value("iou_macro", 0.0) < b.value("iou_macro", 0.0); });
+  EXPECT_GT(best->value("iou_macro", 0.0), 0.9);
+  for (const char* key : {"step", "epoch", "part", "wall_s", "samples_per_s", "lr", "loss"}) EXPECT_TRUE(rows[0].contains(key)) << key;
+  const auto metadata = read_safetensors_metadata(fs::path(request.run_folder) / "weights.safetensors");
+  EXPECT_EQ(metadata.at("step"), std::to_string((*best)["step"].get<int>()));
+  for (const char* key : {"bands", "normalization", "classes", "tilewright", "torch"}) EXPECT_TRUE(metadata.contains(key)) << key;
+}
+
+TEST(Trainer, ResumeEqualsTheUninterruptedRun) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});  // 12 samples, batch 5: steps of 5, 5, 2
+  const auto whole = segment_request(workspace.path(), "whole");
+  run_train(whole, {});
+  for (const std::int64_t step : {1, 3, 5, 11}) {
+    const auto parts = segment_request(workspace.path(), "stopped_" + std::to_string(step));
+    train_and_stop_at(parts, step);
+    EXPECT_FALSE(fs::exists(fs::path(parts.run_folder) / "weights.safetensors"));
+    run_train(parts, {});
+    EXPECT_EQ(weights_hash(parts), weights_hash(whole)) << "stopped at step " << step;
+  }
+}
+
+TEST(Trainer, ResumesFromTheCheckpointBeforeADamagedOne) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  const auto whole = segment_request(workspace.path(), "whole"), broken = segment_request(workspace.path(), "broken");
+  run_train(whole, {});
+  train_and_stop_at(broken, 8);
+  const auto newest = fs::path(broken.run_folder) / "checkpoints/step-0000000008/weights.safetensors";
+  ASSERT_TRUE(fs::exists(newest));
+  fs::resize_file(newest, fs::file_size(newest) / 2);
+  {
+    std::ofstream torn(fs::path(broken.run_folder) / "metrics.jsonl", std::ios::app);
+    torn << "{\"step\":9,\"epo";  // what a kill leaves
+  }
+  std::string said;
+  LearnContext context;
+  context.say = [&](const std::string& text) { said += text + "\n"; };
+  run_train(broken, context);
+  EXPECT_THAT(said, HasSubstr("damaged"));
+  EXPECT_THAT(said, HasSubstr("resumed at step 6"));
+  EXPECT_EQ(weights_hash(broken), weights_hash(whole));
+  std::vector<std::pair<int, std::string>> seen, wanted;
+  for (const auto& row : rows_of(broken.run_folder)) seen.emplace_back(row["step"], row["part"]);
+  for (const auto& row : rows_of(whole.run_folder)) wanted.emplace_back(row["step"], row["part"]);
+  EXPECT_EQ(seen, wanted);
+}
+
+TEST(Trainer, LeavesAFinishedRunAsItIs) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto request = segment_request(workspace.path(), "unet");
+  request.run.epochs = 1;
+  run_train(request, {});
+  const auto written = fs::last_write_time(fs::path(request.run_folder) / "weights.safetensors");
+  const auto metrics = read_text(fs::path(request.run_folder) / "metrics.jsonl");
+  run_train(request, {});
+  EXPECT_EQ(fs::last_write_time(fs::path(request.run_folder) / "weights.safetensors"), written);
+  EXPECT_EQ(read_text(fs::path(request.run_folder) / "metrics.jsonl"), metrics);
+}
+
+TEST(Trainer, RefusesToResumeAnotherRunAndSaysWhatDiffers) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto request = segment_request(workspace.path(), "unet");
+  train_and_stop_at(request, 2);
+  auto other = request;
+  other.run.optimizer.lr = 1e-2;
+  EXPECT_THAT(error_of(other, ErrorKind::config), ::testing::AllOf(HasSubstr("optimizer.lr (0.003 then, 0.01 now)"), HasSubstr("--force train")));
+  testing::write_tiny_dataset(workspace.path(), {.seed = 2});
+  EXPECT_THAT(error_of(request, ErrorKind::config), HasSubstr("dataset_sha256"));
+  request.overwrite = true;
+  request.run.epochs = 1;
+  run_train(request, {});
+  EXPECT_TRUE(fs::exists(fs::path(request.run_folder) / "weights.safetensors"));
+}
+
+TEST(Trainer, NeverTrainsOnNaNSilently) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.nan_sample = 3});
+  auto request = segment_request(workspace.path(), "stop");
+  request.run.epochs = 1;
+  EXPECT_THAT(error_of(request, ErrorKind::failed), HasSubstr("loc_00003.view0"));
+  request.run_folder = workspace.path() / "runs/skip";
+  request.run.non_finite = "skip";
+  std::string said;
+  LearnContext context;
+  context.say = [&](const std::string& text) { said += text + "\n"; };
+  run_train(request, context);
+  EXPECT_THAT(said, HasSubstr("loc_00003.view0"));
+  for (const auto& [name, tensor] : read_safetensors(fs::path(request.run_folder) / "weights.safetensors").tensors)
+    if (tensor.is_floating_point()) {
+      EXPECT_TRUE(tensor.isfinite().all().item<bool>()) << name;
+    }
+}
+
+TEST(Trainer, StopsWithinAStepWhenTheRateExplodes) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto request = segment_request(workspace.path(), "wild");
+  request.run.optimizer.lr = 1e30, request.run.schedule.warmup_epochs = 0;
+  EXPECT_THAT(error_of(request, ErrorKind::failed), ::testing::AllOf(HasSubstr("step 2"), HasSubstr("loc_")));
+}
+
+TEST(Trainer, StartsFromAnEarlierRunWithItsStatistics) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto first = segment_request(workspace.path(), "first"), second = segment_request(workspace.path(), "second");
+  first.run.epochs = second.run.epochs = 1;
+  run_train(first, {});
+  const auto record_of_first = read_run_record(first.run_folder);
+  testing::write_tiny_dataset(workspace.path(), {.normalize = "robust", .seed = 5});
+  second.init_folder = first.run_folder;
+  second.run.init = EncoderSource{.run = "first", .file = {}};
+  std::string said;
+  LearnContext context;
+  context.say = [&](const std::string& text) { said += text + "\n"; };
+  run_train(second, context);
+  EXPECT_THAT(said, HasSubstr("normalized with the statistics of run first"));
+  const auto record = read_run_record(second.run_folder);
+  EXPECT_EQ(record.inputs[0].normalize, "standard");
+  EXPECT_EQ(record.statistics_from, "run first");
+  EXPECT_EQ(record.inputs[0].statistics[0].mean, record_of_first.inputs[0].statistics[0].mean);
+}
+
+TEST(Trainer, TrainsWithoutLabels) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.views = 2, .has_masks = false, .mode = "pairs"});
+  for (const std::string recipe : {"mae", "simclr"}) {
+    auto request = segment_request(workspace.path(), recipe);
+    request.run.recipe = recipe;
+    request.run.model = {.name = "vit", .patch_px = 4, .dim = 24, .depth = 2, .heads = 2, .decoder_dim = 16, .decoder_depth = 1, .decoder_heads = 2};
+    request.run.epochs = 3, request.run.batch = 6;
+    run_train(request, {});
+    const auto stopped = [&] {
+      auto again = request;
+      again.run_folder += "_stopped";
+      train_and_stop_at(again, 3);
+      run_train(again, {});
+      return again;
+    }();
+    EXPECT_EQ(weights_hash(stopped), weights_hash(request)) << recipe;
+  }
+}
+
+TEST(Evaluator, WritesMetricsThatFollowFromTheConfusion) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto request = segment_request(workspace.path(), "unet");
+  run_train(request, {});
+  run_evaluate({.workspace = request.workspace, .dataset = request.dataset, .run_folder = request.run_folder, .threads = 1, .device = "cpu"}, {});
+  const auto document = Json::parse(read_text(fs::path(request.run_folder) / "evaluation.json"));
+  for (const char* part : {"val", "test"}) {
+    const auto& scores = document["parts"][part];
+    std::int64_t sum = 0;
+    for (const auto& row : scores["confusion"])
+      for (const auto& count : row) sum += count.get<std::int64_t>();
+    EXPECT_EQ(sum, 4 * 16 * 16);
+    const double accuracy = scores["overall_accuracy"];
+    EXPECT_NEAR(scores["iou_micro"], accuracy / (2 - accuracy), 1e-12);
+  }
+  std::istringstream csv(read_text(fs::path(request.run_folder) / "samples.csv"));
+  std::string line;
+  std::getline(csv, line);
+  EXPECT_EQ(line, "sample,location,part,loss,overall_accuracy,iou_micro,iou_macro,iou_background,iou_square,pixels,ignored_pixels");
+  int rows = 0;
+  while (std::getline(csv, line)) ++rows;
+  EXPECT_EQ(rows, 8);
+}
+
+TEST(Predictor, GivesProbabilitiesThatDoNotDependOnTheBatch) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto request = segment_request(workspace.path(), "unet");
+  request.run.epochs = 2;
+  run_train(request, {});
+  const TinySpec spec;
+  std::vector<shard::MemberSpec> members;
+  for (int i = 0; i < 3; ++i) {
+    const auto key = "w" + std::to_string(i);
+    members.push_back({key, key + ".image.npy", shard::DType::u16, {2, 16, 16}, ""});
+    members.push_back({key, key + ".valid.npy", shard::DType::u8, {1, 16, 16}, ""});
+  }
+  shard::ShardWriter writer(workspace.path() / "in-000000.tar", members);
+  for (int i = 0; i < 3; ++i) {
+    writer.put(static_cast<std::size_t>(2 * i), testing::detail::pixels_of(spec, testing::draw_sample(spec, i, 0).image));
+    std::vector<std::uint8_t> valid(256, 1);
+    if (i == 2) std::fill(valid.begin(), valid.begin() + 64, 0);
+    writer.put(static_cast<std::size_t>(2 * i + 1), testing::detail::bytes_of(valid));
+  }
+  writer.publish();
+  std::vector<std::vector<float>> results;
+  for (const int batch : {1, 3}) {
+    const auto output = workspace.path() / ("out" + std::to_string(batch) + "-000000.tar");
+    run_predict({.run_folder = request.run_folder, .dataset = request.dataset, .input_shard = workspace.path() / "in-000000.tar",
+                 .output_shard = output, .threads = 1, .batch = batch, .device = "cpu"}, {});
+    const shard::MappedFile file(output);
+    auto& values = results.emplace_back();
+    for (const auto& entry : shard::scan_tar(output)) {
+      EXPECT_TRUE(entry.member.ends_with(".prob.npy"));
+      const auto array = shard::array_at(file, entry.offset, entry.length);
+      EXPECT_EQ(array.header.shape, (std::vector<std::int64_t>{2, 16, 16}));
+      const auto* data = reinterpret_cast<const float*>(array.data.data());
+      for (int i = 0; i < 256; ++i) EXPECT_NEAR(data[i] + data[256 + i], 1, 1e-5);
+      values.insert(values.end(), data, data + 512);
+    }
+  }
+  ASSERT_EQ(results[0].size(), 3U * 512);
+  for (std::size_t i = 0; i < results[0].size(); ++i) ASSERT_NEAR(results[0][i], results[1][i], 1e-5);
+}
+
+TEST(Folds, PredictEverySampleAndRepeatBitByBit) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.train = 16});
+  FoldsRequest request;
+  request.workspace = workspace.path(), request.dataset = workspace.path() / "datasets/tiny/dataset.json";
+  request.samples = workspace.path() / "datasets/tiny/train.tsv", request.folds = workspace.path() / "folds.tsv";
+  request.scratch_folder = workspace.path();
+  request.run = segment_request(workspace.path(), "x").run;
+  request.run.max_steps = 40, request.run.epochs = 20, request.run.augment = {"flip"}, request.run.optimizer.lr = 1e-2;
+  request.fold_count = 2;
+  std::string folds;
+  for (int i = 0; i < 16; ++i) folds += testing::detail::location_name(i) + "\t" + std::to_string(i % 2) + "\n";
+  shard::publish_file(request.folds, folds);
+  for (const char* name : {"a-000000.tar", "b-000000.tar"}) {
+    request.output_shard = workspace.path() / name;
+    run_folds(request, {});
+  }
+  EXPECT_EQ(shard::sha256_file(workspace.path() / "a-000000.tar"), shard::sha256_file(workspace.path() / "b-000000.tar"));
+  const shard::MappedFile file(workspace.path() / "a-000000.tar");
+  const auto entries = shard::scan_tar(workspace.path() / "a-000000.tar");
+  ASSERT_EQ(entries.size(), 16U);
+  int right = 0;
+  for (int i = 0; i < 16; ++i) {
+    EXPECT_EQ(entries[static_cast<std::size_t>(i)].member, testing::detail::location_name(i) + ".view0.prob.npy");
+    const auto array = shard::array_at(file, entries[static_cast<std::size_t>(i)].offset, entries[static_cast<std::size_t>(i)].length);
+    const auto* data = reinterpret_cast<const float*>(array.data.data());
+    const auto mask = testing::draw_sample({.train = 16}, i, 0).mask;
+    for (std::size_t p = 0; p < mask.size(); ++p) right += (data[256 + p] > data[p]) == (mask[p] == 1);
+  }
+  EXPECT_GT(right / (16 * 256.0), 0.9);
+}
+
+TEST(RunLog, CutsBackToWholeRowsOfTheStep) {
+  const std::string text = "{\"step\":1}\n{\"step\":3}\n{\"step\":5}\n{\"st";
+  EXPECT_EQ(kept_bytes(text, 3), 22);
+  EXPECT_EQ(kept_bytes(text, 9), 33);
+  EXPECT_EQ(kept_bytes(text, 0), 0);
+}
+
+}  // namespace
+}  // namespace tilewright::learn

@@ -51,6 +51,16 @@ struct Split {
 /// wanted part stays empty, naming the numbers found.
 Split split_locations(std::span<const SplitLocation> locations, const SplitConfig& config);
 
+/// What any assignment leaks, also one that was made elsewhere: least distance of train and test,
+/// shared scenes, overlapping windows. `of` is parallel to `locations`.
+SplitReport audit_split(std::span<const SplitLocation> locations, std::span<const SplitAssignment> of);
+
+/// Block of a point in the plane of its zone.
+struct BlockIndex {
+  std::int64_t x = 0, y = 0;
+};
+BlockIndex block_of(geometry::MapXY point, double block_m);
+
 /// Part of a block by its hash, exposed for tests: u in [0, 1) against the fractions.
 std::string part_of_block(int epsg, std::int64_t block_x, std::int64_t block_y, const SplitConfig& config);
 int fold_of_block(int epsg, std::int64_t block_x, std::int64_t block_y, const SplitConfig& config);

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Subset rules as SQL with bound values.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace tilewright::index {
+
+/// Condition over `l` (a row of location); ?1 is the layer, the values are ?2, ?3, ...
+struct WhereSql {
+  std::string condition;
+  std::vector<std::variant<double, std::string>> values;
+  std::vector<std::string> metrics;  ///< that the rule names, in order of appearance
+};
+
+/// Recursive descent over the grammar of index/where.h; throws Error::config with the position.
+WhereSql parse_where(const std::string& rule);
+
+}  // namespace tilewright::index

@@ -126,8 +126,12 @@ double allowed_sagitta_m(const MapPolygon& polygon, const Crs& crs) {
   return std::max(1.5 * kAreaTolerance * mean_width, 1e-7);
 }
 
+/// Moved by whole turns; points on the cut lie on it exactly.
 std::vector<MapXY> moved(std::vector<MapXY> ring, double lon) {
-  for (MapXY& p : ring) p.x += lon;
+  for (MapXY& p : ring) {
+    p.x += lon;
+    if (std::abs(std::abs(p.x) - 180) < 1e-9) p.x = std::copysign(180, p.x);
+  }
   return ring;
 }
 

@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numbers>
 
 namespace tilewright::geometry {
 namespace {
 
 constexpr double kWgs84A = 6378137.0, kWgs84F = 1 / 298.257223563;
+constexpr double kEarthAreaM2 = 510065621724088.5, kRadian = std::numbers::pi / 180;
 
 void extend(Box& box, double x, double y) {
   if (box.empty()) {
@@ -32,14 +34,20 @@ double ring_area(const std::vector<MapXY>& ring) {
   return std::abs(sum) / 2;
 }
 
+/// Geodesic area modulo the area of the Earth, then the turn that the plane of degrees tells.
 double ring_area_m2(const geod_geodesic& ellipsoid, const std::vector<LonLat>& ring) {
   geod_polygon polygon;
   geod_polygon_init(&polygon, 0);
-  for (std::size_t k = 0; k + 1 < ring.size(); ++k)
+  double estimate = 0;  // on a sphere of one unit of radius
+  for (std::size_t k = 0; k + 1 < ring.size(); ++k) {
     geod_polygon_addpoint(&ellipsoid, &polygon, ring[k].lat_deg, ring[k].lon_deg);
+    estimate -= (ring[k + 1].lon_deg - ring[k].lon_deg) * kRadian *
+                (std::sin(ring[k].lat_deg * kRadian) + std::sin(ring[k + 1].lat_deg * kRadian)) / 2;
+  }
   double area = 0;
   geod_polygon_compute(&ellipsoid, &polygon, 0, 1, &area, nullptr);
-  return std::abs(area);
+  estimate *= kEarthAreaM2 / (4 * std::numbers::pi);
+  return std::abs(area + kEarthAreaM2 * std::round((estimate - area) / kEarthAreaM2));
 }
 
 double turn(MapXY a, MapXY b, MapXY c) {

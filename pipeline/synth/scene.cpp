@@ -49,9 +49,9 @@ class Camera {
     Scene scene{std::vector<std::uint16_t>(kOpticalBands * n, 0), std::vector<std::uint8_t>(n, 0)};
     for (int row = 0; row < plan_.size_px; ++row)
       for (int col = 0; col < plan_.size_px; ++col) {
-        if (!is_inside(col + 0.5, row + 0.5)) continue;
-        const auto i = static_cast<std::size_t>(row) * static_cast<std::size_t>(plan_.size_px) + static_cast<std::size_t>(col);
         const auto place = plan_.affine.map_from_pixel({col + 0.5, row + 0.5});
+        if (!is_inside(col + 0.5, row + 0.5) || !is_known(place)) continue;
+        const auto i = static_cast<std::size_t>(row) * static_cast<std::size_t>(plan_.size_px) + static_cast<std::size_t>(col);
         auto spectrum = ground(place);
         const double cloud = clouds_.at(place) - plan_.cloud_level;
         if (cloud > -0.1) spectrum = blend(spectrum, kCloud, std::clamp((cloud + 0.1) / 0.2, 0.0, 1.0));
@@ -67,6 +67,12 @@ class Camera {
     const double half = plan_.size_px / 2.0, c = std::cos(plan_.turn), s = std::sin(plan_.turn);
     const double reach = half / (std::abs(c) + std::abs(s)) * 1.06;
     return std::abs(c * (col - half) + s * (row - half)) < reach && std::abs(-s * (col - half) + c * (row - half)) < reach;
+  }
+
+  /// Nothing is drawn beyond the area.
+  [[nodiscard]] bool is_known(MapXY place) const {
+    const auto& area = world_.area;
+    return place.x > area.min_x && place.x < area.min_x + area.size_px && place.y < area.max_y && place.y > area.max_y - area.size_px;
   }
 
   [[nodiscard]] Spectrum ground(MapXY place) const {

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Zones and lattice origins.
+#include "pipeline/stages/grid_zone.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+#include "geometry/error.h"
+#include "index/view_planner.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+constexpr double kSameResolution = 1e-6;  ///< relative
+
+int named_zone(const std::string& zone) {
+  const std::string digits = zone.starts_with("EPSG:") ? zone.substr(5) : "";
+  int epsg = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), epsg);
+  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size())
+    throw Error::config("grid.zone: \"" + zone + "\" is neither auto nor EPSG:n, such as EPSG:32632");
+  if (!geometry::Crs::from_epsg(epsg).is_metric())
+    throw Error::config("grid.zone: " + zone + " (" + geometry::Crs::from_epsg(epsg).name() +
+                        ") is not a projected CRS in metres; name one that is, or use auto");
+  return epsg;
+}
+
+/// EPSG that all tiles share if it can be the zone, else 0.
+int shared_zone(const std::vector<PlacedTile>& tiles) {
+  const int epsg = tiles.empty() ? 0 : tiles.front().grid.crs.epsg();
+  for (const auto& tile : tiles)
+    if (tile.grid.crs.epsg() != epsg) return 0;
+  return epsg != 0 && geometry::Crs::from_epsg(epsg).is_metric() ? epsg : 0;
+}
+
+bool is_on_resolution(const SourceGrid& grid, double resolution_m) {
+  const auto& a = grid.affine;
+  return a.is_north_up() && std::abs(a.a - resolution_m) <= kSameResolution * resolution_m &&
+         std::abs(-a.e - resolution_m) <= kSameResolution * resolution_m;
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", value);
+  return text;
+}
+
+}  // namespace
+
+std::map<int, std::vector<std::size_t>> zones_of(const std::vector<PlacedTile>& tiles, const GridConfig& grid) {
+  const int single = grid.zone == "auto" ? shared_zone(tiles) : named_zone(grid.zone);
+  std::map<int, std::vector<std::size_t>> zones;
+  for (std::size_t n = 0; n < tiles.size(); ++n) zones[single != 0 ? single : geometry::utm_epsg(tiles[n].centre)].push_back(n);
+  return zones;
+}
+
+geometry::Lattice lattice_of_zone(const index::Manifest& manifest, const GridConfig& grid, int epsg,
+                                  const std::vector<PlacedTile>& tiles, const std::vector<std::size_t>& members,
+                                  std::vector<std::string>& notes) {
+  geometry::Lattice lattice{.epsg = epsg, .resolution_m = grid.resolution_m, .origin = {}};
+  if (grid.origin_m) {
+    lattice.origin = {(*grid.origin_m)[0], (*grid.origin_m)[1]};
+    return lattice;
+  }
+  if (const auto origin = frozen_origin(manifest, epsg, grid.resolution_m)) {
+    lattice.origin = *origin;
+    return lattice;
+  }
+  std::vector<geometry::MapXY> origins;
+  for (const auto n : members)
+    if (tiles[n].grid.crs.epsg() == epsg && is_on_resolution(tiles[n].grid, grid.resolution_m))
+      origins.push_back({tiles[n].grid.affine.c, tiles[n].grid.affine.f});
+  lattice.origin = index::most_common_phase(origins, grid.resolution_m);
+  notes.push_back("grid EPSG:" + std::to_string(epsg) + " at " + number(grid.resolution_m) + " m has its lattice origin at (" +
+                  number(lattice.origin.x) + ", " + number(lattice.origin.y) + "): the phase of most of " + std::to_string(origins.size()) +
+                  " tiles on this resolution, frozen from now on");
+  return lattice;
+}
+
+}  // namespace tilewright::pipeline

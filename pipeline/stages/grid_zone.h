@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which CRS zone each tile belongs to and the lattice of each zone.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "geometry/grid.h"
+#include "index/rows.h"
+#include "pipeline/config/job.h"
+#include "pipeline/context.h"
+#include "pipeline/stages/sampling.h"
+
+namespace tilewright::pipeline {
+
+/// A tile and its pixel grid, as its files say.
+struct PlacedTile {
+  index::TileRow row;
+  SourceGrid grid;
+  geometry::LonLat centre;
+};
+
+/// Indices of `tiles` by EPSG of their zone. `auto`: the tiles' own CRS if all share one projected
+/// metric CRS with a code, else WGS84 UTM (UPS) of each tile's centre. Throws Error::config if
+/// `grid.zone` names a CRS that is not projected in metres.
+std::map<int, std::vector<std::size_t>> zones_of(const std::vector<PlacedTile>& tiles, const GridConfig& grid);
+
+/// Lattice of a zone: the job's origin, else the frozen one, else the phase that most tiles on this
+/// resolution and EPSG have. A new origin is told in `notes`; the caller freezes it.
+geometry::Lattice lattice_of_zone(const index::Manifest& manifest, const GridConfig& grid, int epsg,
+                                  const std::vector<PlacedTile>& tiles, const std::vector<std::size_t>& members,
+                                  std::vector<std::string>& notes);
+
+}  // namespace tilewright::pipeline

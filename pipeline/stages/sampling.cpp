@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Points, copies and masks of sources on the lattice.
+#include "pipeline/stages/sampling.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "geometry/error.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+constexpr double kCopied_px = 0.01;        ///< CONTRACTS 3: nearer than this is on the lattice
+constexpr double kEdge_px = 1e-6;          ///< points this near to a pixel's edge count for both
+constexpr double kMostCells = 4e9;         ///< of one tile's box on the lattice
+
+/// Shortest text that reads back to the same number.
+std::string text_of(double value) {
+  std::array<char, 32> text;
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
+}
+
+std::string origin_key(int epsg, double resolution_m) { return "lattice_origin/" + std::to_string(epsg) + "/" + text_of(resolution_m); }
+
+/// Box of the tile on the lattice, in whole cells with one to spare.
+geometry::Window cells_around(const TileReader& tile, const geometry::Lattice& lattice) {
+  const auto w = static_cast<double>(tile.width()), h = static_cast<double>(tile.height());
+  const auto affine = tile.affine();
+  geometry::MapPolygon outline;
+  for (const geometry::PixelXY corner : {geometry::PixelXY{0, 0}, {w, 0}, {w, h}, {0, h}, {0, 0}})
+    outline.outer.push_back(affine.map_from_pixel(corner));
+  const auto box = geometry::bounds(geometry::MapMultiPolygon{outline});
+  const double step = std::max(box.max_x - box.min_x, box.max_y - box.min_y) / 64;
+  const auto zone = geometry::Crs::from_epsg(lattice.epsg);
+  const auto moved = tile.crs().same_as(zone) ? std::optional(geometry::MapMultiPolygon{outline})
+                                              : geometry::projected({outline}, tile.crs(), zone, step);
+  if (!moved) throw index::ItemError(index::Reason::not_mappable, "its outline cannot be mapped to EPSG:" + std::to_string(lattice.epsg));
+  const auto bounds = geometry::bounds(*moved);
+  const auto inverse = geometry::inverse(geometry::lattice_affine(lattice));
+  const auto low = geometry::pixel_from_map(*inverse, {bounds.min_x, bounds.max_y});
+  const auto high = geometry::pixel_from_map(*inverse, {bounds.max_x, bounds.min_y});
+  const double width = std::ceil(high.col) - std::floor(low.col) + 2, height = std::ceil(high.row) - std::floor(low.row) + 2;
+  if (!(width * height < kMostCells))
+    throw index::ItemError(index::Reason::too_large, "it covers " + text_of(width) + " x " + text_of(height) + " cells of the grid; use a larger grid.resolution_m");
+  return {static_cast<std::int64_t>(std::floor(low.col)) - 1, static_cast<std::int64_t>(std::floor(low.row)) - 1,
+          static_cast<std::int64_t>(width), static_cast<std::int64_t>(height)};
+}
+
+/// True if all pixels under a kernel of this half width around the point are set.
+bool all_set(const geometry::Bitmask& mask, geometry::PixelXY point, double half_px) {
+  if (!std::isfinite(point.col) || !std::isfinite(point.row)) return false;
+  const double reach = half_px + kEdge_px;
+  const double low_col = std::floor(point.col - reach), high_col = std::floor(point.col + reach);
+  const double low_row = std::floor(point.row - reach), high_row = std::floor(point.row + reach);
+  if (low_col < 0 || low_row < 0 || high_col >= static_cast<double>(mask.width()) || high_row >= static_cast<double>(mask.height())) return false;
+  for (auto row = static_cast<std::int64_t>(low_row); row <= static_cast<std::int64_t>(high_row); ++row)
+    for (auto col = static_cast<std::int64_t>(low_col); col <= static_cast<std::int64_t>(high_col); ++col)
+      if (!mask.get(col, row)) return false;
+  return true;
+}
+
+LatticeMasks resampled_masks(const TileReader& tile, const geometry::Lattice& lattice, geometry::Resampling kernel) {
+  const auto cells = cells_around(tile, lattice);
+  const auto source = tile.valid_mask();
+  const auto source_cloud = tile.cloud_mask();
+  const double half_px = kernel == geometry::Resampling::nearest ? 0.0 : 0.5;
+  LatticeMasks masks{.i = cells.col, .j = -cells.row, .valid = {cells.width, cells.height}, .cloud = {}, .copied = false};
+  if (source_cloud) masks.cloud.emplace(cells.width, cells.height);
+  const geometry::Transform source_from_grid(geometry::Crs::from_epsg(lattice.epsg), tile.crs());
+  for (std::int64_t row = 0; row < cells.height; ++row) {
+    const auto line = geometry::shifted(geometry::lattice_affine(lattice),
+                                        {static_cast<double>(cells.col), static_cast<double>(cells.row + row)});
+    const auto points = source_points(line, cells.width, 1, source_from_grid, tile.affine());
+    for (std::int64_t col = 0; col < cells.width; ++col) {
+      const auto& point = points[static_cast<std::size_t>(col)];
+      if (!all_set(source, point, half_px)) continue;
+      masks.valid.set(col, row, true);
+      if (source_cloud && source_cloud->get(static_cast<std::int64_t>(point.col), static_cast<std::int64_t>(point.row)))
+        masks.cloud->set(col, row, true);
+    }
+  }
+  return masks;
+}
+
+}  // namespace
+
+std::optional<geometry::MapXY> frozen_origin(const index::Manifest& manifest, int epsg, double resolution_m) {
+  const auto text = index::meta(manifest, origin_key(epsg, resolution_m));
+  if (!text) return std::nullopt;
+  geometry::MapXY origin;
+  const char* end = text->data() + text->size();
+  const auto first = std::from_chars(text->data(), end, origin.x);
+  if (first.ec == std::errc() && first.ptr != end && std::from_chars(first.ptr + 1, end, origin.y).ec == std::errc()) return origin;
+  throw Error::failed("the manifest's " + origin_key(epsg, resolution_m) + " is \"" + *text + "\", not two numbers; the manifest is damaged");
+}
+
+void freeze_origin(index::Manifest& manifest, const geometry::Lattice& lattice) {
+  index::set_meta(manifest, origin_key(lattice.epsg, lattice.resolution_m), text_of(lattice.origin.x) + " " + text_of(lattice.origin.y));
+}
+
+geometry::Lattice lattice_of(const index::LocationRow& location) {
+  const auto key = geometry::parse_location_id(location.location_id);
+  const double i = key ? static_cast<double>(key->window.i) : 0, j = key ? static_cast<double>(key->window.j) : 0;
+  return {location.epsg, location.res_m, {location.ulx - i * location.res_m, location.uly - j * location.res_m}};
+}
+
+geometry::Lattice lattice_of(const index::Manifest& manifest, const index::LocationRow& location) {
+  auto lattice = lattice_of(location);
+  if (const auto origin = frozen_origin(manifest, location.epsg, location.res_m)) lattice.origin = *origin;
+  return lattice;
+}
+
+SourceGrid grid_of(const TileReader& tile) { return {tile.affine(), tile.width(), tile.height(), tile.crs()}; }
+
+std::optional<LatticeCell> cell_if_copied(const geometry::Lattice& lattice, const SourceGrid& source) {
+  if (source.crs.epsg() == 0 || source.crs.epsg() != lattice.epsg) return std::nullopt;
+  const auto inverse = geometry::inverse(geometry::lattice_affine(lattice));
+  const auto place = [&](double col, double row) { return geometry::pixel_from_map(*inverse, source.affine.map_from_pixel({col, row})); };
+  const auto corner = place(0, 0);
+  const double first_col = std::round(corner.col), first_row = std::round(corner.row);
+  if (!(std::abs(first_col) < 1e15 && std::abs(first_row) < 1e15)) return std::nullopt;
+  const auto w = static_cast<double>(source.width), h = static_cast<double>(source.height);
+  for (const geometry::PixelXY at : {geometry::PixelXY{0, 0}, {w, 0}, {0, h}, {w, h}}) {
+    const auto found = place(at.col, at.row);
+    if (!(std::abs(found.col - first_col - at.col) < kCopied_px && std::abs(found.row - first_row - at.row) < kCopied_px)) return std::nullopt;
+  }
+  return LatticeCell{static_cast<std::int64_t>(first_col), -static_cast<std::int64_t>(first_row)};
+}
+
+std::vector<geometry::PixelXY> source_points(const geometry::Affine& window, std::int64_t width, std::int64_t height,
+                                             const geometry::Transform& source_from_grid, const geometry::Affine& tile) {
+  const auto inverse = geometry::inverse(tile);
+  if (!inverse) throw index::ItemError(index::Reason::bad_georeference, "its affine transform is singular");
+  std::vector<geometry::MapXY> centres;
+  centres.reserve(static_cast<std::size_t>(width * height));
+  for (std::int64_t row = 0; row < height; ++row)
+    for (std::int64_t col = 0; col < width; ++col)
+      centres.push_back(window.map_from_pixel({static_cast<double>(col) + 0.5, static_cast<double>(row) + 0.5}));
+  if (!source_from_grid.is_identity()) source_from_grid.in_place(centres.data(), centres.size());
+  std::vector<geometry::PixelXY> points;
+  points.reserve(centres.size());
+  for (const auto& centre : centres) points.push_back(geometry::pixel_from_map(*inverse, centre));
+  return points;
+}
+
+LatticeMasks masks_on_lattice(const TileReader& tile, const geometry::Lattice& lattice, geometry::Resampling kernel) {
+  const auto cell = cell_if_copied(lattice, grid_of(tile));
+  if (!cell) return resampled_masks(tile, lattice, kernel);
+  return {.i = cell->i, .j = cell->j, .valid = tile.valid_mask(), .cloud = tile.cloud_mask(), .copied = true};
+}
+
+}  // namespace tilewright::pipeline

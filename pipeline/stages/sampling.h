@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// From cells of the grid to pixels of a source: what is copied, and where the rest is sampled.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "geometry/bitmask.h"
+#include "geometry/crs.h"
+#include "geometry/grid.h"
+#include "geometry/resample.h"
+#include "index/manifest.h"
+#include "index/rows.h"
+#include "pipeline/io/tile_reader.h"
+
+namespace tilewright::pipeline {
+
+/// Lattice of a location as `views` froze it in meta; without that, through the location's corner.
+geometry::Lattice lattice_of(const index::Manifest& manifest, const index::LocationRow& location);
+geometry::Lattice lattice_of(const index::LocationRow& location);
+
+/// Key and value of the frozen origin: `lattice_origin/<epsg>/<resolution>`.
+std::optional<geometry::MapXY> frozen_origin(const index::Manifest& manifest, int epsg, double resolution_m);
+void freeze_origin(index::Manifest& manifest, const geometry::Lattice& lattice);
+
+/// Pixel grid of a source, without its pixels.
+struct SourceGrid {
+  geometry::Affine affine;
+  std::int64_t width = 0, height = 0;
+  geometry::Crs crs;
+};
+SourceGrid grid_of(const TileReader& tile);
+
+/// Lattice cell (i to the east, j to the north) of a source's upper-left pixel if its pixels are
+/// cells: equal EPSG and all four corners of the source within 0.01 px of lattice corners.
+struct LatticeCell {
+  std::int64_t i = 0, j = 0;
+};
+std::optional<LatticeCell> cell_if_copied(const geometry::Lattice& lattice, const SourceGrid& source);
+
+/// Pixel coordinates in the source of the centres of a grid window, row by row; exact transform of
+/// every centre; NaN where a centre cannot be mapped. `tile` is the source's affine.
+std::vector<geometry::PixelXY> source_points(const geometry::Affine& window, std::int64_t width, std::int64_t height,
+                                             const geometry::Transform& source_from_grid, const geometry::Affine& tile);
+
+/// Validity and clouds of a source on the lattice.
+struct LatticeMasks {
+  std::int64_t i = 0, j = 0;                ///< cell of bit (0, 0)
+  geometry::Bitmask valid;                  ///< every pixel that the kernel touches is valid
+  std::optional<geometry::Bitmask> cloud;   ///< of the nearest pixel
+  bool copied = true;
+};
+/// Reads the masks of the whole tile. Throws index::ItemError if it cannot be mapped to the zone.
+LatticeMasks masks_on_lattice(const TileReader& tile, const geometry::Lattice& lattice, geometry::Resampling kernel);
+
+}  // namespace tilewright::pipeline

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The split stage: parts of all locations, what they leak, and notes for the user.
+#include "index/split.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+
+#include "geometry/error.h"
+#include "pipeline/stages/split_locations.h"
+#include "pipeline/stages/split_table.h"
+#include "pipeline/stages/stage.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+constexpr const char* kSplitName = "split";
+
+std::string metres(double value) {
+  if (!std::isfinite(value)) return "unknown, one of the two is empty";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f m", value);
+  return text;
+}
+
+/// Parts of a table are kept as they are; what they leak is said.
+index::Split split_of_table(const StageInput& in, const SplitTable& table, const std::vector<index::SplitLocation>& locations,
+                            StageReport& report) {
+  auto by_table = split_by_table(in, table, locations);
+  if (by_table.unlisted == static_cast<std::int64_t>(locations.size()))
+    throw Error::config("split.table: none of " + std::to_string(locations.size()) + " locations is in " + table.file +
+                        "; its column " + table.key + " must name files of the sources");
+  report.counts.emplace_back("unlisted", by_table.unlisted);
+  report.counts.emplace_back("contradicted", by_table.contradicted);
+  // Whoever is not listed takes no part in the audit.
+  std::vector<index::SplitLocation> listed;
+  std::vector<index::SplitAssignment> parts;
+  for (std::size_t n = 0; n < locations.size(); ++n) {
+    if (by_table.of[n].part.empty()) continue;
+    listed.push_back(locations[n]);
+    parts.push_back(by_table.of[n]);
+  }
+  return {std::move(by_table.of), index::audit_split(listed, parts)};
+}
+
+void write_split(const StageInput& in, const std::vector<index::SplitLocation>& locations, const std::vector<index::SplitAssignment>& of) {
+  in.manifest.in_transaction([&] {
+    index::clear_stage(in.manifest, "split");
+    for (std::size_t n = 0; n < locations.size(); ++n) {
+      if (of[n].part.empty()) continue;
+      index::insert(in.manifest, index::SplitRow{kSplitName, locations[n].location_id, of[n].part, of[n].fold});
+      index::set_location_split(in.manifest, locations[n].location_id, of[n].part);
+    }
+  });
+}
+
+void tell(const index::SplitReport& split, StageReport& report) {
+  const std::vector<std::pair<std::string, std::int64_t>> counts = {
+      {"train", split.train}, {"val", split.val}, {"test", split.test}, {"guard", split.guard}, {"overlapping_pairs", split.overlapping_pairs}};
+  report.counts.insert(report.counts.end(), counts.begin(), counts.end());
+  char share[32];
+  std::snprintf(share, sizeof share, "%.1f %%", split.shared_scene_frac * 100);
+  report.notes.push_back(std::string(share) + " of test locations share a scene with train");
+  report.notes.push_back("least distance between train and test: " + metres(split.min_train_test_m));
+}
+
+}  // namespace
+
+std::vector<index::SplitLocation> split_locations_of(const index::Manifest& manifest) {
+  std::map<std::string, std::optional<int>> component_of;
+  for (const auto& tile : index::tiles(manifest, "", "ok")) component_of[tile.tile_id] = tile.component_id;
+  std::map<std::string, std::vector<std::string>> tiles_of;
+  for (const auto& view : index::views(manifest)) tiles_of[view.location_id].push_back(view.tile_id);
+  std::vector<index::SplitLocation> locations;
+  for (auto& row : index::locations(manifest)) {
+    auto& location = locations.emplace_back();
+    location.location_id = row.location_id;
+    location.epsg = row.epsg;
+    const double size_m = row.size_px * row.res_m;
+    location.box = {row.ulx, row.uly - size_m, row.ulx + size_m, row.uly};
+    location.geom = std::move(row.geom);
+    location.tile_ids = tiles_of[row.location_id];
+    for (const auto& tile : location.tile_ids)
+      if (const auto& component = component_of[tile]) location.components.push_back(*component);
+  }
+  return locations;
+}
+
+index::SplitConfig split_config_of(const Job& job) {
+  const auto& split = *job.split;
+  const bool wants_folds = job.curate && std::ranges::find(job.curate->scores, "model_iou") != job.curate->scores.end();
+  return {.unit = split.unit, .block_m = split.block_m, .guard_m = split.guard_m, .train = split.fractions.train, .val = split.fractions.val,
+          .test = split.fractions.test, .seed = split.seed, .folds = wants_folds ? job.curate->folds : 0};
+}
+
+StageReport run_split(const StageInput& in, const RunContext& context) {
+  context.check_stop();
+  StageReport report;
+  const auto locations = split_locations_of(in.manifest);
+  if (locations.empty()) throw Error::config("split: the workspace has no locations; run: tilewright views JOB");
+  const auto& table = in.job.split->table;
+  const auto split = table ? split_of_table(in, *table, locations, report) : index::split_locations(locations, split_config_of(in.job));
+  context.check_stop();
+  write_split(in, locations, split.of);
+  tell(split.report, report);
+  return report;
+}
+
+}  // namespace tilewright::pipeline

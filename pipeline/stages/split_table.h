@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// A person's own split: a CSV of files and parts, joined to locations through their tiles.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "index/split.h"
+#include "pipeline/stages/stage.h"
+
+namespace tilewright::pipeline {
+
+struct TableSplit {
+  std::vector<index::SplitAssignment> of;  ///< parallel to the locations; part "" where no file is listed
+  std::int64_t unlisted = 0;               ///< locations of which no tile is in the table
+  std::int64_t contradicted = 0;           ///< tiles of several parts: the location becomes guard
+};
+
+/// A row names a file by "<root>:<path>", by its path, or by its name with or without extension.
+/// Throws Error::config for a table that cannot be read, lacks a column, names an unknown part, or
+/// lists one file in two parts.
+TableSplit split_by_table(const StageInput& in, const SplitTable& table, const std::vector<index::SplitLocation>& locations);
+
+/// Fields of one CSV line; quoted fields may hold commas and doubled quotes.
+std::vector<std::string> csv_fields(const std::string& line);
+
+}  // namespace tilewright::pipeline

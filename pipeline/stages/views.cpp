@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// The views stage: zones, lattices, coverage of every tile, windows and who sees them.
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "geometry/error.h"
+#include "index/view_planner.h"
+#include "pipeline/stages/grid_zone.h"
+#include "pipeline/stages/stage.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+using index::Reason;
+
+constexpr double kSameResolution = 1e-6;  ///< relative
+
+geometry::LonLat centre_of(const TileReader& tile) {
+  const geometry::PixelXY middle{static_cast<double>(tile.width()) / 2, static_cast<double>(tile.height()) / 2};
+  const auto place = geometry::geographic(tile.affine().map_from_pixel(middle), tile.crs());
+  if (!place) throw index::ItemError(Reason::not_mappable, "its centre has no longitude and latitude");
+  return *place;
+}
+
+/// Everything that is written at the end, in one transaction.
+struct Outcome {
+  std::vector<geometry::Lattice> lattices;
+  std::vector<index::LocationRow> locations;
+  std::vector<index::ViewRow> views;
+  std::vector<index::RejectionRow> rejections;
+  std::set<std::string> tiles_with_views;
+  std::int64_t candidate_windows = 0;
+
+  void reject(const std::string& subject, Reason reason, const std::string& detail) {
+    rejections.push_back({"views", subject, std::string(index::code(reason)), detail});
+  }
+};
+
+/// col_off, row_off and the shift to the nearest source pixel corner (CONTRACTS 3).
+void place_in_source(index::ViewRow& view, const geometry::Lattice& lattice, const geometry::LatticeWindow& window,
+                     const SourceGrid& source, const geometry::Transform& source_from_zone) {
+  if (const auto cell = cell_if_copied(lattice, source)) {
+    view.col_off = static_cast<double>(window.i - cell->i);
+    view.row_off = static_cast<double>(cell->j - window.j);
+    view.shift_px = view.shift_x_px = view.shift_y_px = 0.0;
+    return;
+  }
+  view.resampled = true;
+  const auto corner = source_from_zone(geometry::upper_left(lattice, window));
+  const auto inverse = geometry::inverse(source.affine);
+  if (!corner || !inverse) return;  // every pixel centre has a place, the corner may have none
+  const auto at = geometry::pixel_from_map(*inverse, *corner);
+  view.col_off = at.col;
+  view.row_off = at.row;
+  const auto& a = source.affine;
+  const bool same_pixels = source.crs.epsg() == lattice.epsg && a.is_north_up() && std::abs(a.a / lattice.resolution_m - 1) < kSameResolution &&
+                           std::abs(-a.e / lattice.resolution_m - 1) < kSameResolution;
+  if (!same_pixels) return;
+  view.shift_x_px = std::round(at.col) - at.col;
+  view.shift_y_px = at.row - std::round(at.row);
+  view.shift_px = std::hypot(*view.shift_x_px, *view.shift_y_px);
+}
+
+index::LocationRow location_row(const geometry::Lattice& lattice, const geometry::Crs& crs, const index::PlannedLocation& planned) {
+  const auto corner = geometry::upper_left(lattice, planned.window);
+  const double size_m = planned.window.size_px * lattice.resolution_m;
+  const double east = corner.x + size_m, south = corner.y - size_m;
+  const geometry::MapMultiPolygon square = {
+      {{{corner.x, south}, {east, south}, {east, corner.y}, {corner.x, corner.y}, {corner.x, south}}, {}}};
+  index::LocationRow row;
+  row.location_id = geometry::location_id(lattice, planned.window);
+  auto geom = geometry::geographic(square, crs);
+  if (!geom) throw Error::failed("location " + row.location_id + " cannot be mapped to longitude and latitude; set grid.zone to a CRS that fits its place");
+  row.geom = std::move(*geom);
+  row.epsg = lattice.epsg;
+  row.ulx = corner.x;
+  row.uly = corner.y;
+  row.res_m = lattice.resolution_m;
+  row.size_px = planned.window.size_px;
+  row.view_count = static_cast<int>(planned.views.size());
+  return row;
+}
+
+class ViewsStage {
+ public:
+  ViewsStage(const StageInput& in, const RunContext& context) : in_(in), context_(context), views_(*in.job.views), arena_(std::max(context.threads, 1)) {}
+
+  StageReport run() {
+    place_tiles();
+    for (const auto& [epsg, members] : zones_of(tiles_, in_.job.grid)) plan_zone(epsg, members);
+    reject_unseen_tiles();
+    if (outcome_.locations.empty()) throw Error::failed(why_nothing());
+    std::ranges::sort(outcome_.locations, {}, &index::LocationRow::location_id);
+    write();
+    return report();
+  }
+
+ private:
+  /// Opens every tile once for its pixel grid.
+  void place_tiles() {
+    for (const auto& source : in_.job.view_sources()) {
+      for (auto& row : index::tiles(in_.manifest, source, "ok")) {
+        context_.check_stop();
+        ++ok_tiles_;
+        try {
+          const auto reader = open_tile(in_.job, in_.manifest, row);
+          tiles_.push_back({row, grid_of(reader), centre_of(reader)});
+        } catch (const index::ItemError& error) {
+          outcome_.reject(row.tile_id, error.reason(), error.what());
+        }
+      }
+    }
+  }
+
+  void plan_zone(int epsg, const std::vector<std::size_t>& members) {
+    const auto lattice = lattice_of_zone(in_.manifest, in_.job.grid, epsg, tiles_, members, notes_);
+    outcome_.lattices.push_back(lattice);
+    std::vector<std::size_t> tile_of;
+    const auto coverages = cover(lattice, members, tile_of);
+    const index::PlannerConfig config{.patch_px = views_.patch_px, .placement = views_.placement, .min_views = views_.min_views,
+                                      .max_views = views_.max_views, .max_cloud_frac = views_.max_cloud_frac};
+    index::ViewPlan plan;
+    arena_.execute([&] { plan = index::plan_views(coverages, config); });
+    outcome_.candidate_windows += plan.candidate_windows;
+    const auto crs = geometry::Crs::from_epsg(epsg);
+    std::map<std::size_t, geometry::Transform> source_from_zone;
+    for (const auto& planned : plan.locations) {
+      outcome_.locations.push_back(location_row(lattice, crs, planned));
+      for (const auto& view : planned.views) {
+        const auto& tile = tiles_[tile_of[view.tile]];
+        add_view(lattice, planned.window, tile, source_from_zone.try_emplace(view.tile, crs, tile.grid.crs).first->second, view);
+      }
+    }
+    for (const auto& rejection : plan.rejections)
+      outcome_.reject(geometry::location_id(lattice, rejection.window) + "/" + tiles_[tile_of[rejection.tile]].row.tile_id,
+                      rejection.reason, rejection.detail);
+  }
+
+  /// Masks of all tiles of a zone on its lattice, a few tiles at a time; tile_of: index into tiles_.
+  std::vector<index::TileCoverage> cover(const geometry::Lattice& lattice, const std::vector<std::size_t>& members,
+                                         std::vector<std::size_t>& tile_of) {
+    std::vector<index::TileCoverage> coverages;
+    const auto batch = static_cast<std::size_t>(std::max(context_.threads, 1));
+    for (std::size_t begin = 0; begin < members.size(); begin += batch) {
+      context_.check_stop();
+      const std::vector<std::size_t> part(members.begin() + static_cast<std::ptrdiff_t>(begin),
+                                          members.begin() + static_cast<std::ptrdiff_t>(std::min(begin + batch, members.size())));
+      auto masks = read_masks(lattice, part);
+      for (std::size_t n = 0; n < part.size(); ++n) {
+        if (!masks[n]) continue;
+        coverages.push_back(coverage_of(tiles_[part[n]].row, std::move(*masks[n])));
+        tile_of.push_back(part[n]);
+      }
+      covered_ += static_cast<std::int64_t>(part.size());
+      context_.on_progress({"views", "tiles", covered_, static_cast<std::int64_t>(tiles_.size())});
+    }
+    return coverages;
+  }
+
+  /// One reader a tile, each used by one thread; a tile that cannot be read is rejected.
+  std::vector<std::optional<LatticeMasks>> read_masks(const geometry::Lattice& lattice, const std::vector<std::size_t>& part) {
+    struct Failure {
+      Reason reason;
+      std::string detail;
+    };
+    std::vector<std::optional<TileReader>> readers(part.size());
+    std::vector<std::optional<LatticeMasks>> masks(part.size());
+    std::vector<std::optional<Failure>> failures(part.size());
+    const auto guarded = [&](std::size_t n, const auto& work) {
+      try {
+        work();
+      } catch (const index::ItemError& error) {
+        failures[n] = Failure{error.reason(), error.what()};
+      }
+    };
+    for (std::size_t n = 0; n < part.size(); ++n)
+      guarded(n, [&] { readers[n].emplace(open_tile(in_.job, in_.manifest, tiles_[part[n]].row)); });
+    arena_.execute([&] {
+      tbb::parallel_for(std::size_t{0}, part.size(), [&](std::size_t n) {
+        if (readers[n]) guarded(n, [&] { masks[n] = masks_on_lattice(*readers[n], lattice, in_.job.extract.resampling); });
+      });
+    });
+    for (std::size_t n = 0; n < part.size(); ++n)
+      if (failures[n]) outcome_.reject(tiles_[part[n]].row.tile_id, failures[n]->reason, failures[n]->detail);
+    return masks;
+  }
+
+  /// Equal contents were resolved by scan; tiles of one file with dates as bands share its hash, so
+  /// the hash says nothing here.
+  static index::TileCoverage coverage_of(const index::TileRow& row, LatticeMasks masks) {
+    return {.tile_id = row.tile_id, .source = row.source, .acquired = row.acquired, .time_known = row.time_known, .i = masks.i, .j = masks.j,
+            .valid = std::move(masks.valid), .cloud = std::move(masks.cloud), .copied = masks.copied, .content_hash = ""};
+  }
+
+  void add_view(const geometry::Lattice& lattice, const geometry::LatticeWindow& window, const PlacedTile& tile,
+                const geometry::Transform& source_from_zone, const index::PlannedView& planned) {
+    index::ViewRow view;
+    view.location_id = geometry::location_id(lattice, window);
+    view.tile_id = tile.row.tile_id;
+    view.acquired = tile.row.acquired;
+    view.cloud_frac = planned.cloud_frac;
+    place_in_source(view, lattice, window, tile.grid, source_from_zone);
+    outcome_.tiles_with_views.insert(view.tile_id);
+    outcome_.views.push_back(std::move(view));
+  }
+
+  /// Nothing is lost silently: an ok tile that no location sees says so.
+  void reject_unseen_tiles() {
+    std::set<std::string> rejected;
+    for (const auto& rejection : outcome_.rejections) rejected.insert(rejection.subject);
+    for (const auto& tile : tiles_) {
+      if (outcome_.tiles_with_views.contains(tile.row.tile_id) || rejected.contains(tile.row.tile_id)) continue;
+      outcome_.reject(tile.row.tile_id, Reason::too_few_views, "no chosen location shows this tile: it is too small, too cloudy, or too few others see its ground");
+    }
+  }
+
+  [[nodiscard]] std::string why_nothing() const {
+    std::map<std::string, std::int64_t> by_reason;
+    for (const auto& rejection : outcome_.rejections) ++by_reason[rejection.reason];
+    std::string reasons;
+    for (const auto& [reason, count] : by_reason) reasons += (reasons.empty() ? "" : ", ") + std::to_string(count) + " " + reason;
+    return "views: no location results from " + std::to_string(ok_tiles_) + " ok tiles: " + std::to_string(outcome_.candidate_windows) +
+           " windows of " + std::to_string(views_.patch_px) + " px at " + std::to_string(in_.job.grid.resolution_m) +
+           " m have a usable view, min_views is " + std::to_string(views_.min_views) + (reasons.empty() ? "" : "; rejected: " + reasons) +
+           "; use a smaller views.patch_px or min_views, or a larger max_cloud_frac";
+  }
+
+  void write() {
+    in_.manifest.in_transaction([&] {
+      index::clear_stage(in_.manifest, "views");
+      for (const auto& lattice : outcome_.lattices) freeze_origin(in_.manifest, lattice);
+      for (const auto& location : outcome_.locations) index::insert(in_.manifest, location);
+      for (const auto& view : outcome_.views) index::insert(in_.manifest, view);
+      for (const auto& rejection : outcome_.rejections) index::insert(in_.manifest, rejection);
+    });
+  }
+
+  [[nodiscard]] StageReport report() const {
+    const auto resampled = std::ranges::count_if(outcome_.views, [](const auto& view) { return view.resampled; });
+    StageReport report;
+    report.notes = notes_;
+    report.counts = {{"tiles", ok_tiles_},
+                     {"tiles_without_view", ok_tiles_ - static_cast<std::int64_t>(outcome_.tiles_with_views.size())},
+                     {"zones", static_cast<std::int64_t>(outcome_.lattices.size())},
+                     {"candidate_windows", outcome_.candidate_windows},
+                     {"locations", static_cast<std::int64_t>(outcome_.locations.size())},
+                     {"views", static_cast<std::int64_t>(outcome_.views.size())},
+                     {"views_copied", static_cast<std::int64_t>(outcome_.views.size()) - resampled},
+                     {"views_resampled", resampled}};
+    std::map<std::string, std::int64_t> by_reason;
+    for (const auto& rejection : outcome_.rejections) ++by_reason[rejection.reason];
+    for (const auto& [reason, count] : by_reason) report.counts.emplace_back("rejected_" + reason, count);
+    return report;
+  }
+
+  const StageInput& in_;
+  const RunContext& context_;
+  const ViewsConfig& views_;
+  tbb::task_arena arena_;
+  std::vector<PlacedTile> tiles_;
+  Outcome outcome_;
+  std::vector<std::string> notes_;
+  std::int64_t ok_tiles_ = 0, covered_ = 0;
+};
+
+}  // namespace
+
+StageReport run_views(const StageInput& in, const RunContext& context) { return ViewsStage(in, context).run(); }
+
+}  // namespace tilewright::pipeline

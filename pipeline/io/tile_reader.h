@@ -17,6 +17,7 @@
 #include "learn/config/dataset_file.h"
 #include "pipeline/config/job.h"
 #include "pipeline/io/open_policy.h"
+#include "pipeline/io/raster.h"
 
 namespace tilewright::pipeline {
 
@@ -38,8 +39,9 @@ class TileReader {
  public:
   /// `files` in band order. `bands_left_out`: bands that are nodata everywhere in all tiles.
   /// Throws index::ItemError with the reason (no_crs, wrong_band_count, mixed_dtype, ...).
+  /// `band_names`: of all bands before any is left out, where scan has decided on them.
   TileReader(const Job& job, const std::string& source, std::vector<TileFile> files,
-             const std::vector<std::string>& bands_left_out);
+             const std::vector<std::string>& bands_left_out, const std::vector<std::string>& band_names = {});
   TileReader(TileReader&&) noexcept;
   ~TileReader();
 
@@ -52,12 +54,14 @@ class TileReader {
   [[nodiscard]] std::int64_t block_height() const;
   [[nodiscard]] std::int64_t block_width() const;
   [[nodiscard]] bool has_quality() const;
+  [[nodiscard]] const std::vector<Raster>& rasters() const;  ///< one a file, in the order given
 
   /// Pixels (C, H, W) of all required bands in dtype(), and validity (H, W): 1 where every required
   /// band is valid by the nodata rule (NaN is never valid). `window` lies inside the tile.
   struct Pixels {
     std::vector<std::byte> data;
     std::vector<std::uint8_t> valid;
+    std::vector<std::uint8_t> band_has_data;  ///< (C): 1 = some pixel is valid by this band alone
   };
   [[nodiscard]] Pixels read(const geometry::Window& window) const;
   /// Validity of the whole tile, read block row by block row.
@@ -71,8 +75,19 @@ class TileReader {
 };
 
 /// The reader of a tile of the manifest (tile_file rows, left-out bands in meta).
+/// Throws Error::config if scan has not run, index::ItemError if the files changed or are gone.
 TileReader open_tile(const Job& job, const index::Manifest& manifest, const index::TileRow& tile);
 /// Bands of a source as shards hold them, after left-out bands; from meta of scan.
 std::vector<TileBand> source_bands(const Job& job, const index::Manifest& manifest, const std::string& source);
+
+/// What scan found about the bands of a source; kept in meta.
+struct SourceBands {
+  std::vector<TileBand> all;
+  std::vector<std::string> left_out;
+};
+void write_source_bands(index::Manifest& manifest, const std::string& source, const SourceBands& bands);
+std::optional<SourceBands> read_source_bands(const index::Manifest& manifest, const std::string& source);
+/// How a job lets the files of a source be opened.
+OpenPolicy open_policy_of(const Job& job, const std::string& source);
 
 }  // namespace tilewright::pipeline

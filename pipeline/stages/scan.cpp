@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scan stage: every file becomes a tile, a duplicate, a quarantined tile or a rejection.
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "pipeline/stages/scan_duplicates.h"
+#include "pipeline/stages/scan_inputs.h"
+#include "pipeline/stages/scan_tile.h"
+#include "pipeline/stages/stage.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+using index::Reason;
+
+struct ScannedSource {
+  std::string name;
+  SourceInputs inputs;
+  std::vector<ScannedTile> tiles;
+  SourceBands bands;  ///< of the tiles that agree; empty if no tile could be opened
+};
+
+std::vector<std::string> names_of(const std::vector<TileBand>& bands) {
+  std::vector<std::string> out;
+  for (const auto& band : bands) out.push_back(band.info.name);
+  return out;
+}
+
+/// Progress from several threads, one call at a time.
+class Counter {
+ public:
+  Counter(const RunContext& context, std::int64_t total) : context_(context), total_(total) {}
+  void one_more() {
+    const std::lock_guard lock(mutex_);
+    context_.on_progress({"scan", "tiles", ++done_, total_});
+  }
+
+ private:
+  const RunContext& context_;
+  std::mutex mutex_;
+  std::int64_t done_ = 0, total_;
+};
+
+void scan_tiles(ScannedSource& source, const SourceContext& how, const std::map<std::string, FileHash>& hashes, const RunContext& context, Counter& counter) {
+  source.tiles.resize(source.inputs.acquisitions.size());
+  const auto memory = context.memory_bytes / static_cast<std::size_t>(8 * std::max(1, context.threads));
+  tbb::task_arena arena(std::max(1, context.threads));
+  arena.execute([&] {
+    tbb::parallel_for(std::size_t{0}, source.tiles.size(), [&](std::size_t i) {
+      context.check_stop();
+      source.tiles[i] = scan_tile(source.inputs.acquisitions[i], how, hashes, memory);
+      counter.one_more();
+    });
+  });
+}
+
+/// What the tiles of a source have to agree on, to lie in one array.
+struct Kind {
+  std::vector<std::string> names;
+  shard::DType dtype = shard::DType::u8;
+  auto operator<=>(const Kind&) const = default;
+};
+
+/// Most tiles decide over the number of bands, then the pixel type, then the names; at a tie the
+/// least. Bands of one file go by their place, so that other names of equal number are the same.
+template <class Key>
+std::optional<Key> most_frequent(const std::vector<ScannedTile>& tiles, const auto& key_of) {
+  std::map<Key, int> counts;
+  for (const auto& tile : tiles)
+    if (const auto key = key_of(tile)) ++counts[*key];
+  std::optional<Key> best;
+  for (const auto& [key, count] : counts)
+    if (!best || count > counts[*best]) best = key;
+  return best;
+}
+
+bool is_grouped(const ScannedTile& tile) { return !tile.files.empty() && !tile.files.front().band.empty(); }
+
+std::optional<Kind> agreed_kind(const std::vector<ScannedTile>& tiles) {
+  const auto usable = [](const ScannedTile& tile) { return !tile.bands.empty() && tile.row.status != "removed"; };
+  const auto count = most_frequent<std::size_t>(tiles, [&](const auto& t) { return usable(t) ? std::optional(t.bands.size()) : std::nullopt; });
+  if (!count) return std::nullopt;
+  const auto dtype = most_frequent<shard::DType>(
+      tiles, [&](const auto& t) { return usable(t) && t.bands.size() == *count ? std::optional(t.bands[0].dtype) : std::nullopt; });
+  const auto names = most_frequent<std::vector<std::string>>(tiles, [&](const auto& t) {
+    return usable(t) && t.bands.size() == *count && t.bands[0].dtype == *dtype ? std::optional(names_of(t.bands)) : std::nullopt;
+  });
+  return Kind{*names, *dtype};
+}
+
+/// Quarantines tiles whose bands are not those of the source.
+void require_kind(ScannedSource& source, const Kind& kind) {
+  for (auto& tile : source.tiles) {
+    if (tile.bands.empty() || tile.row.status == "removed") continue;
+    const auto names = names_of(tile.bands);
+    const auto missing = std::find_if(kind.names.begin(), kind.names.end(), [&](const auto& n) { return std::find(names.begin(), names.end(), n) == names.end(); });
+    std::string text;
+    auto reason = Reason::wrong_band_count;
+    if (is_grouped(tile) && missing != kind.names.end()) {
+      reason = Reason::missing_band;
+      text = "has no file of band " + *missing;
+    } else if (names.size() != kind.names.size()) {
+      text = "has " + std::to_string(names.size()) + " bands, most of the source have " + std::to_string(kind.names.size()) + "; put it into a source of its own";
+    } else if (tile.bands[0].dtype != kind.dtype) {
+      reason = Reason::mixed_dtype;
+      text = "is " + std::string(shard::name(tile.bands[0].dtype)) + ", most of the source are " + std::string(shard::name(kind.dtype)) + "; put it into a source of its own";
+    }
+    if (text.empty()) continue;
+    tile.row.geom.clear();
+    tile.bands.clear();
+    reject(tile, "quarantined", reason, text);
+  }
+}
+
+bool was_looked_at(const ScannedTile& tile) { return !tile.bands.empty() && tile.band_has_data.size() == tile.bands.size(); }
+
+/// Bands without a valid pixel in any tile. None if no band has any.
+std::vector<std::string> empty_bands(const ScannedSource& source) {
+  std::vector<bool> has_data;
+  for (const auto& tile : source.tiles) {
+    if (!was_looked_at(tile)) continue;
+    has_data.resize(tile.bands.size(), false);
+    for (std::size_t b = 0; b < tile.band_has_data.size(); ++b) has_data[b] = has_data[b] || tile.band_has_data[b];
+  }
+  std::vector<std::string> out;
+  for (std::size_t b = 0; b < has_data.size(); ++b)
+    if (!has_data[b]) out.push_back(source.bands.all[b].info.name);
+  return out.size() == has_data.size() ? std::vector<std::string>() : out;
+}
+
+/// Nodata differs between files, wavelengths hardly: the first tile with the agreed names speaks.
+std::vector<TileBand> describe_bands(const ScannedSource& source, const Kind& kind) {
+  for (const auto& tile : source.tiles)
+    if (!tile.bands.empty() && names_of(tile.bands) == kind.names && tile.bands[0].dtype == kind.dtype) return tile.bands;
+  return {};
+}
+
+ScannedSource scan_source(const StageInput& in, const std::string& name, const RunContext& context) {
+  ScannedSource source{name, find_inputs(in.job, name), {}, {}};
+  if (context.limit > 0 && source.inputs.acquisitions.size() > static_cast<std::size_t>(context.limit))
+    source.inputs.acquisitions.resize(static_cast<std::size_t>(context.limit));
+  const auto hashes = hash_files(in.job, in.manifest, paths_of(source.inputs), context.threads);
+  auto how = source_context(in.job, name);
+  Counter counter(context, static_cast<std::int64_t>(source.inputs.acquisitions.size()));
+  scan_tiles(source, how, hashes, context, counter);
+  if (const auto kind = agreed_kind(source.tiles)) {
+    source.bands.all = describe_bands(source, *kind);
+    require_kind(source, *kind);
+    source.bands.left_out = empty_bands(source);
+    if (!source.bands.left_out.empty()) {
+      // Validity asks for all required bands, so it has to be found again without these.
+      how.left_out = source.bands.left_out;
+      how.names = kind->names;
+      Counter again(context, static_cast<std::int64_t>(source.inputs.acquisitions.size()));
+      scan_tiles(source, how, hashes, context, again);
+      auto rest = *kind;
+      std::erase_if(rest.names, [&](const auto& n) { return std::find(how.left_out.begin(), how.left_out.end(), n) != how.left_out.end(); });
+      require_kind(source, rest);
+    }
+  }
+  mark_duplicates(source.tiles);
+  return source;
+}
+
+void write_source(index::Manifest& manifest, const ScannedSource& source) {
+  for (const auto& row : source.inputs.ungrouped) index::insert(manifest, row);
+  for (const auto& band : source.bands.left_out)
+    index::insert(manifest, index::RejectionRow{"scan", source.name + "/" + band, std::string(index::code(Reason::band_all_nodata)),
+                                                "the band is nodata in all tiles of the source and is left out"});
+  write_source_bands(manifest, source.name, source.bands);
+}
+
+void write_tiles(index::Manifest& manifest, const std::vector<ScannedSource>& sources) {
+  std::map<std::string, const ScannedTile*> by_id;
+  for (const auto& source : sources)
+    for (const auto& tile : source.tiles) by_id.emplace(tile.row.tile_id, &tile);
+  for (const auto& [id, tile] : by_id) {
+    index::insert(manifest, tile->row);
+    for (const auto& file : tile->files) index::insert(manifest, file);
+    if (tile->rejection) index::insert(manifest, *tile->rejection);
+  }
+}
+
+void add_notes(const ScannedSource& source, StageReport& report) {
+  if (!source.bands.left_out.empty()) {
+    std::string list;
+    for (const auto& band : source.bands.left_out) list += (list.empty() ? "" : ", ") + band;
+    report.notes.push_back(source.name + ": " + std::to_string(source.bands.left_out.size()) + " bands are nodata in all tiles and are left out: " + list);
+  }
+  for (const auto& tile : source.tiles)
+    for (const auto& note : tile.notes) report.notes.push_back(source.name + ": " + note);
+}
+
+StageReport report_of(const std::vector<ScannedSource>& sources) {
+  std::map<std::string, std::int64_t> by_status;
+  std::int64_t tiles = 0, ungrouped = 0;
+  StageReport report;
+  std::set<std::string> files;
+  for (const auto& source : sources) {
+    for (const auto& path : paths_of(source.inputs)) files.insert(path);
+    ungrouped += static_cast<std::int64_t>(source.inputs.ungrouped.size());
+    for (const auto& tile : source.tiles) ++by_status[tile.row.status];
+    tiles += static_cast<std::int64_t>(source.tiles.size());
+    add_notes(source, report);
+  }
+  report.counts = {{"files", static_cast<std::int64_t>(files.size())}, {"tiles", tiles}, {"ok", by_status["ok"]}, {"duplicate", by_status["duplicate"]},
+                   {"quarantined", by_status["quarantined"]}, {"removed", by_status["removed"]}, {"ungrouped", ungrouped}};
+  return report;
+}
+
+}  // namespace
+
+StageReport run_scan(const StageInput& in, const RunContext& context) {
+  set_up_gdal(std::max<std::size_t>(std::size_t{16} << 20, context.memory_bytes / 8));
+  std::vector<ScannedSource> sources;
+  for (const auto& [name, config] : in.job.sources) sources.push_back(scan_source(in, name, context));
+  in.manifest.in_transaction([&] {
+    index::clear_stage(in.manifest, "scan");
+    for (const auto& source : sources) write_source(in.manifest, source);
+    write_tiles(in.manifest, sources);
+  });
+  return report_of(sources);
+}
+
+}  // namespace tilewright::pipeline

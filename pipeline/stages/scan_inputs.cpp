@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups files into acquisitions by the source's pattern.
+#include "pipeline/stages/scan_inputs.h"
+
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "geometry/error.h"
+#include "index/shard/sha256.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+using index::ItemError;
+using index::Reason;
+
+/// A file with its place in an acquisition; nullopt `band`: it has none.
+struct GroupedFile {
+  std::string key;  ///< capture or relative path
+  std::string band;
+};
+
+std::string without_extension(const std::string& name) {
+  const auto dot = name.rfind('.');
+  return dot == std::string::npos ? name : name.substr(0, dot);
+}
+
+/// "_B10.TIF" -> "B10"
+std::string band_after(const std::string& rest) {
+  const auto slash = rest.rfind('/');
+  auto name = without_extension(slash == std::string::npos ? rest : rest.substr(slash + 1));
+  constexpr const char* kSeparators = "_-. ";
+  const auto first = name.find_first_not_of(kSeparators);
+  if (first == std::string::npos) return "";
+  return name.substr(first, name.find_last_not_of(kSeparators) - first + 1);
+}
+
+const BandRule* rule_by_suffix(const SourceConfig& config, const std::string& relative) {
+  const BandRule* best = nullptr;
+  for (const auto& rule : config.bands)
+    if (rule.path_suffix && relative.ends_with(*rule.path_suffix) && (!best || rule.path_suffix->size() > best->path_suffix->size())) best = &rule;
+  return best;
+}
+
+bool maps_suffixes(const SourceConfig& config) {
+  return std::any_of(config.bands.begin(), config.bands.end(), [](const auto& rule) { return rule.path_suffix.has_value(); });
+}
+
+class Grouper {
+ public:
+  explicit Grouper(const SourceConfig& config) : config_(config) {
+    if (config.group) pattern_.emplace(*config.group);
+  }
+
+  /// nullopt with `why` for a file that belongs to no acquisition.
+  [[nodiscard]] std::optional<GroupedFile> place(const std::string& relative, std::string& why) const {
+    GroupedFile out{relative, ""};
+    const auto* rule = rule_by_suffix(config_, relative);
+    if (pattern_) {
+      std::smatch match;
+      if (!std::regex_search(relative, match, *pattern_) || match.size() < 2 || !match[1].matched) {
+        why = "the pattern " + *config_.group + " captures nothing";
+        return std::nullopt;
+      }
+      out.key = match[1];
+      out.band = rule ? rule->name : band_after(relative.substr(static_cast<std::size_t>(match.position(1) + match.length(1))));
+    } else if (rule) {
+      out.key = relative.substr(0, relative.size() - rule->path_suffix->size());
+      out.band = rule->name;
+    } else if (maps_suffixes(config_)) {
+      why = "no path suffix under `bands:` fits";
+      return std::nullopt;
+    }
+    return out;
+  }
+
+  /// Is a file of this band asked for? The names under `bands:` choose.
+  [[nodiscard]] bool is_wanted(const std::string& band) const {
+    if (config_.bands.empty() || band.empty()) return true;
+    for (const auto& rule : config_.bands)
+      if (rule.name == band) return true;
+    for (const auto& rule : config_.quality)
+      if (rule.band && !rule.band->empty() && band.ends_with(*rule.band)) return true;
+    return false;
+  }
+
+  /// Order of the job's list, then bytewise.
+  [[nodiscard]] std::pair<std::size_t, std::string> rank(const std::string& band) const {
+    for (std::size_t i = 0; i < config_.bands.size(); ++i)
+      if (config_.bands[i].name == band) return {i, band};
+    return {config_.bands.size(), band};
+  }
+
+ private:
+  const SourceConfig& config_;
+  std::optional<std::regex> pattern_;
+};
+
+std::vector<FoundFile> find_files(const Job& job, const std::string& source) {
+  std::map<std::string, FoundFile> found;
+  for (const auto& pattern : job.source(source).files) {
+    const auto files = glob_files(job, pattern);
+    if (files.empty())
+      throw Error::config("sources." + source + ".files: '" + pattern + "' finds no file below " + job.resolve(split_root(pattern).root + ":").string() +
+                          "; correct the pattern (case counts)");
+    for (const auto& file : files) found.emplace(file.path, file);
+  }
+  std::vector<FoundFile> out;
+  for (auto& [path, file] : found) out.push_back(std::move(file));
+  return out;
+}
+
+/// What the pattern `match` captures in a path, nullopt if nothing.
+std::optional<std::string> captured(const std::regex& pattern, const std::string& path) {
+  std::smatch match;
+  const auto relative = split_root(path).relative;
+  if (!std::regex_search(relative, match, pattern) || match.size() < 2 || !match[1].matched) return std::nullopt;
+  return match[1].str();
+}
+
+/// Adds the quality file with the same capture to each acquisition.
+void add_quality_files(const Job& job, const std::string& source, std::vector<Acquisition>& acquisitions) {
+  const auto& rules = job.source(source).quality;
+  for (std::size_t r = 0; r < rules.size(); ++r) {
+    if (!rules[r].files) continue;
+    const std::regex pattern(rules[r].match.value_or("(.*)"));
+    std::map<std::string, std::string> by_capture;
+    const auto files = glob_files(job, *rules[r].files);
+    if (files.empty()) throw Error::config("sources." + source + ".quality.files: '" + *rules[r].files + "' finds no file; correct the pattern");
+    for (const auto& file : files)
+      if (const auto capture = captured(pattern, file.path)) by_capture.emplace(*capture, file.path);
+    for (auto& acquisition : acquisitions) {
+      const auto capture = captured(pattern, acquisition.files.front().path);
+      const auto found = capture ? by_capture.find(*capture) : by_capture.end();
+      if (found != by_capture.end())
+        acquisition.files.push_back({found->second, "quality:" + std::to_string(r), true});
+      else
+        acquisition.problem.emplace(Reason::missing_quality, "no file of " + *rules[r].files + " captures the same as " + acquisition.files.front().path +
+                                                                 "; correct quality.match or leave the acquisition out");
+    }
+  }
+}
+
+void sort_bands(const Grouper& grouper, Acquisition& acquisition) {
+  auto& files = acquisition.files;
+  std::sort(files.begin(), files.end(), [&](const auto& a, const auto& b) {
+    return std::make_pair(grouper.rank(a.band), a.path) < std::make_pair(grouper.rank(b.band), b.path);
+  });
+  for (std::size_t i = 1; i < files.size(); ++i)
+    if (files[i].band == files[i - 1].band)
+      acquisition.problem.emplace(Reason::inconsistent_files, files[i - 1].path + " and " + files[i].path + " are both band '" + files[i].band +
+                                                                  "' of one acquisition; make `group` capture more");
+}
+
+}  // namespace
+
+SourceInputs find_inputs(const Job& job, const std::string& source) {
+  const auto& config = job.source(source);
+  const Grouper grouper(config);
+  std::map<std::string, Acquisition> by_key;
+  SourceInputs out;
+  for (const auto& file : find_files(job, source)) {
+    const auto rooted = split_root(file.path);
+    std::string why;
+    const auto place = grouper.place(rooted.relative, why);
+    if (place && !grouper.is_wanted(place->band)) why = "its band '" + place->band + "' is not listed under `bands:`";
+    if (!why.empty()) {
+      out.ungrouped.push_back({"scan", file.path, std::string(index::code(Reason::ungrouped_file)), why});
+      continue;
+    }
+    auto& acquisition = by_key[rooted.root + ":" + place->key];
+    acquisition.files.push_back({file.path, place->band, false});
+  }
+  for (auto& [key, acquisition] : by_key) {
+    acquisition.source = source;
+    acquisition.key = key;
+    acquisition.tile_id = source + "-" + shard::sha256_hex(source + "\n" + key).substr(0, 12);
+    sort_bands(grouper, acquisition);
+    out.acquisitions.push_back(std::move(acquisition));
+  }
+  add_quality_files(job, source, out.acquisitions);
+  out.file_count = static_cast<std::int64_t>(paths_of(out).size());
+  return out;
+}
+
+std::vector<std::string> paths_of(const SourceInputs& inputs) {
+  std::set<std::string> paths;
+  for (const auto& acquisition : inputs.acquisitions)
+    for (const auto& file : acquisition.files) paths.insert(file.path);
+  for (const auto& row : inputs.ungrouped) paths.insert(row.subject);
+  return {paths.begin(), paths.end()};
+}
+
+}  // namespace tilewright::pipeline

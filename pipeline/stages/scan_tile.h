@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// One acquisition looked at once: what it is, where it has data, and what makes it equal to another.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "index/rows.h"
+#include "pipeline/context.h"
+#include "pipeline/io/dates.h"
+#include "pipeline/stages/scan_inputs.h"
+
+namespace tilewright::pipeline {
+
+struct ScannedTile {
+  index::TileRow row;                        ///< status ok, quarantined, removed or duplicate
+  std::vector<index::TileFileRow> files;
+  std::optional<index::RejectionRow> rejection;
+  std::vector<TileBand> bands;               ///< without those left out; empty if it could not be opened
+  std::vector<bool> band_has_data;           ///< parallel to bands
+  std::string content;                       ///< equal for equal pixels, validity, affine and CRS
+  std::string version;                       ///< processing version, "" if unknown; later = newer
+  double valid_area_m2 = 0;
+  std::vector<std::string> notes;
+};
+
+/// What the tiles of a source are read with.
+struct SourceContext {
+  const Job& job;
+  std::string source;
+  DateRule dates;
+  geometry::GeoMultiPolygon area;            ///< empty: no `area`
+  std::vector<std::string> left_out, names;  ///< once known
+};
+SourceContext source_context(const Job& job, const std::string& source);
+
+/// Never throws for what is wrong with the acquisition: it comes back quarantined with a reason.
+ScannedTile scan_tile(const Acquisition& acquisition, const SourceContext& source, const std::map<std::string, FileHash>& hashes,
+                      std::size_t memory_bytes);
+
+/// Sets status, reason and the rejection row.
+void reject(ScannedTile& tile, const std::string& status, index::Reason reason, const std::string& detail);
+
+}  // namespace tilewright::pipeline

@@ -78,6 +78,7 @@ Job load_job(const fs::path& file, const JobOptions& options) {
   const bool is_readable = problems.empty() || tree.is_map();
   apply_environment(tree, own_environment(), problems);
   for (const auto& set : options.sets) apply_set(tree, set, problems);
+  for (const auto& flag : options.flags) put_value(tree, flag.path, flag.value, flag.flag, problems);
   Job job;
   job.file = fs::absolute(file).lexically_normal();
   if (is_readable) read_struct({tree, "", problems}, job);

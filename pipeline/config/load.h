@@ -10,12 +10,18 @@
 
 namespace tilewright::pipeline {
 
+/// A flag that has a job key: `-j 4` is limits.threads.
+struct JobFlag {
+  std::string flag, path, value;                              ///< value as YAML
+};
+
 struct JobOptions {
   std::vector<std::string> sets;                              ///< "key.path=VALUE" of --set
   std::vector<std::pair<std::string, std::string>> roots;     ///< --root name=DIR
+  std::vector<JobFlag> flags;                                 ///< win over --set
 };
 
-/// default < file < environment (TILEWRIGHT_KEY_PATH) < --set. Throws Error::config whose text
+/// default < file < environment (TILEWRIGHT_KEY_PATH) < --set < flag. Throws Error::config whose text
 /// holds every violation, one a line: `file:line:column: key.path: what is wrong; what is right`.
 Job load_job(const std::filesystem::path& file, const JobOptions& options = {});
 

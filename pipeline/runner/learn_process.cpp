@@ -142,12 +142,18 @@ class Child {
   std::optional<Descriptor> output_;
 };
 
-void check_version(const fs::path& program) {
-  Child child(program, {"--version"}, STDOUT_FILENO);
+/// What the program prints on stdout for one flag, without the last newline.
+std::string answer_of(const fs::path& program, const std::string& flag) {
+  Child child(program, {flag}, STDOUT_FILENO);
   std::string text;
   while (const auto more = child.read_some()) text += *more;
   child.wait();
   while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+void check_version(const fs::path& program) {
+  const auto text = answer_of(program, "--version");
   const auto wanted = std::string(kProgram) + " " + kVersion;
   if (text != wanted)
     throw Error::config(program.string() + " says it is '" + text + "', this program needs '" + wanted +
@@ -216,6 +222,11 @@ fs::path find_learn() {
   for (std::string folder; std::getline(folders, folder, ':');)
     if (!folder.empty() && is_program(fs::path(folder) / kProgram)) return fs::path(folder) / kProgram;
   return {};
+}
+
+std::string ask_learn(const std::string& flag) {
+  const auto program = find_learn();
+  return program.empty() ? "" : answer_of(program, flag);
 }
 
 void run_learn(const std::string& verb, const std::string& request_json, const fs::path& scratch,

@@ -18,5 +18,7 @@ void run_learn(const std::string& verb, const std::string& request_json,
 
 /// Path of tilewright-learn, empty if there is none (doctor).
 std::filesystem::path find_learn();
+/// What tilewright-learn prints for one flag (--version, --devices); "" if there is none (doctor).
+std::string ask_learn(const std::string& flag);
 
 }  // namespace tilewright::pipeline

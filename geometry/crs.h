@@ -61,6 +61,8 @@ std::optional<LonLat> geographic(MapXY point, const Crs& crs);
 /// Densified and transformed to another projected CRS, nullopt if a point cannot be mapped.
 std::optional<MapMultiPolygon> projected(const MapMultiPolygon& polygons, const Crs& from,
                                          const Crs& to, double densify_m);
+std::optional<MapLine> projected(const MapLine& line, const Crs& from, const Crs& to,
+                                 double densify_m);
 
 /// Ground metres per map unit at a place: linear part of (east, north) from (x, y).
 struct GroundScale {

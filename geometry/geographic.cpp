@@ -226,6 +226,10 @@ MapMultiPolygon split_at_180(std::vector<std::vector<MapXY>> rings) {
   return result;
 }
 
+double metres_a_unit(const Crs& crs) {
+  return crs.is_geographic() ? 111'320 : std::max(crs.metres_per_unit(), 1e-9);
+}
+
 std::vector<MapXY> densified(const std::vector<MapXY>& ring, double step) {
   std::vector<MapXY> points;
   for (std::size_t k = 0; k + 1 < ring.size(); ++k) {
@@ -263,11 +267,22 @@ std::optional<GeoMultiPolygon> geographic(const MapMultiPolygon& polygons, const
   return geo_from_map(all);
 }
 
+std::optional<MapLine> projected(const MapLine& line, const Crs& from, const Crs& to,
+                                 double densify_m) {
+  const Transform target_from_source(from, to);
+  if (target_from_source.is_identity()) return line;
+  MapLine points = densified(line, densify_m / metres_a_unit(from));
+  target_from_source.in_place(points.data(), points.size());
+  for (const MapXY& p : points)
+    if (!std::isfinite(p.x)) return std::nullopt;
+  return points;
+}
+
 std::optional<MapMultiPolygon> projected(const MapMultiPolygon& polygons, const Crs& from,
                                          const Crs& to, double densify_m) {
   const Transform target_from_source(from, to);
   if (target_from_source.is_identity()) return polygons;
-  const double unit_m = from.is_geographic() ? 111'320 : std::max(from.metres_per_unit(), 1e-9);
+  const double unit_m = metres_a_unit(from);
   bool mappable = true;
   const auto ring = [&](const std::vector<MapXY>& source) {
     std::vector<MapXY> points = densified(source, densify_m / unit_m);

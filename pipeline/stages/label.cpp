@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// The label stage: one mask a location and layer, every object accounted for.
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "geometry/error.h"
+#include "index/shard/commit.h"
+#include "index/shard/sha256.h"
+#include "pipeline/stages/label_masks.h"
+#include "pipeline/stages/label_raster.h"
+#include "pipeline/stages/label_series.h"
+#include "pipeline/stages/scan_inputs.h"
+#include "pipeline/stages/stage.h"
+#include "pipeline/stages/width_rules.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What a layer adds to the manifest once all shards are published.
+struct LayerRows {
+  WrittenSeries series;
+  std::vector<index::LabelObjectRow> objects;
+  std::vector<index::RejectionRow> rejections;
+};
+
+OpenPolicy policy_of(const Job& job, const LayerConfig& layer) {
+  OpenPolicy policy;
+  policy.more_drivers = layer.drivers;
+  policy.untrusted = job.limits.untrusted;
+  return policy;
+}
+
+LabelFiles files_of(const Job& job, const LayerConfig& layer) {
+  LabelFiles files;
+  if (layer.vector) files.vector = job.resolve(*layer.vector);
+  if (layer.width && layer.width->classes && !is_width_table(layer.width->classes->table))
+    files.width_table = job.resolve(layer.width->classes->table);
+  if (layer.extent.kind == ExtentKind::file) files.extent = job.resolve(layer.extent.file);
+  return files;
+}
+
+LayerRows draw_vector(const StageInput& in, const RunContext& context, const std::string& name,
+                      const LayerConfig& layer, const LabelGround& ground) {
+  LabelObjects objects = read_label_objects(name, layer, files_of(in.job, layer), policy_of(in.job, layer));
+  LayerRows rows;
+  const VectorMasks masks(ground, objects);
+  rows.series = write_masks(in, context, name, ground, [&](std::size_t w) { return masks.draw(w); });
+  for (std::size_t k = 0; k < objects.rows.size(); ++k)
+    if (objects.rows[k].status == "rejected")
+      rows.rejections.push_back({"label", name + "/" + objects.rows[k].object_id, *objects.rows[k].reason, objects.details[k]});
+  rows.objects = std::move(objects.rows);
+  return rows;
+}
+
+LayerRows draw_raster(const StageInput& in, const RunContext& context, const std::string& name,
+                      const LayerConfig& layer, const LabelGround& ground) {
+  const LabelFiles files = files_of(in.job, layer);
+  const RasterMasks masks(name, layer, in.job.resolve(*layer.raster), files.extent, policy_of(in.job, layer), ground);
+  LayerRows rows;
+  rows.series = write_masks(in, context, name, ground, [&](std::size_t w) { return masks.draw(w); });
+  return rows;
+}
+
+void record(index::Manifest& manifest, const std::vector<LayerRows>& layers) {
+  manifest.in_transaction([&] {
+    for (const LayerRows& layer : layers) {
+      for (const auto& row : layer.series.rows) insert(manifest, row);
+      for (const auto& row : layer.objects) insert(manifest, row);
+      for (const auto& row : layer.rejections) insert(manifest, row);
+    }
+  });
+}
+
+StageReport report_of(const std::vector<LayerRows>& layers) {
+  std::int64_t masks = 0, drawn = 0, repaired = 0, rejected = 0, shards = 0, bytes = 0;
+  for (const LayerRows& layer : layers) {
+    masks += static_cast<std::int64_t>(layer.series.rows.size());
+    shards += layer.series.shards;
+    bytes += layer.series.bytes;
+    for (const auto& object : layer.objects) ++(object.status == "drawn" ? drawn : object.status == "repaired" ? repaired : rejected);
+  }
+  return {.counts = {{"layers", static_cast<std::int64_t>(layers.size())}, {"masks", masks}, {"objects", drawn + repaired + rejected},
+                     {"drawn", drawn}, {"repaired", repaired}, {"rejected", rejected}, {"shards", shards}, {"bytes", bytes}},
+          .notes = {}};
+}
+
+/// Rows go first: a run that is killed from here on leaves no row that names a file of another run.
+void start_anew(const StageInput& in) {
+  in.manifest.in_transaction([&] { index::clear_stage(in.manifest, "label"); });
+  shard::make_folders(in.workspace / "shards");
+  shard::sweep_temporaries(in.workspace / "shards");
+  for (const auto& [name, layer] : in.job.layers) remove_series(in, name);
+}
+
+}  // namespace
+
+StageReport run_label(const StageInput& in, const RunContext& context) {
+  const LabelGround ground = label_ground(in.manifest);
+  start_anew(in);
+  std::vector<LayerRows> layers;
+  tbb::task_arena arena(std::max(context.threads, 1));
+  arena.execute([&] {
+    for (const auto& [name, layer] : in.job.layers) {
+      context.check_stop();
+      layers.push_back(layer.vector ? draw_vector(in, context, name, layer, ground) : draw_raster(in, context, name, layer, ground));
+    }
+  });
+  record(in.manifest, layers);
+  StageReport report = report_of(layers);
+  if (ground.windows.empty()) report.notes.push_back("there are no locations, so no masks were made");
+  return report;
+}
+
+namespace {
+
+/// Files that drivers read beside the one that is named.
+void add_with_side_files(const Job& job, const std::string& path, std::set<std::string>& paths) {
+  const std::string text = split_root(path).text();
+  if (!fs::is_regular_file(job.resolve(path)))
+    throw Error::config("the job names " + path + ", but " + job.resolve(path).string() + " is no file; correct the path");
+  paths.insert(text);
+  const auto dot = text.rfind('.');
+  const std::string stem = text.substr(0, dot), extension = dot == std::string::npos ? "" : text.substr(dot + 1);
+  std::vector<std::string> beside{text + ".aux.xml", text + ".msk"};
+  if (extension == "shp" || extension == "SHP")
+    for (const char* part : {".shx", ".dbf", ".prj", ".cpg", ".SHX", ".DBF", ".PRJ", ".CPG"}) beside.push_back(stem + part);
+  if (extension.size() >= 2)
+    beside.push_back(stem + "." + std::string{extension.front(), extension.back(), 'w'});
+  for (const auto& file : beside)
+    if (fs::is_regular_file(job.resolve(file))) paths.insert(file);
+}
+
+}  // namespace
+
+std::string hash_label_inputs(const StageInput& in) {
+  std::set<std::string> paths;
+  for (const auto& [name, layer] : in.job.layers) {
+    if (layer.vector) add_with_side_files(in.job, *layer.vector, paths);
+    if (layer.raster) add_with_side_files(in.job, *layer.raster, paths);
+    if (layer.extent.kind == ExtentKind::file) add_with_side_files(in.job, layer.extent.file, paths);
+    if (layer.width && layer.width->classes && !is_width_table(layer.width->classes->table))
+      add_with_side_files(in.job, layer.width->classes->table, paths);
+  }
+  shard::Sha256 hash;
+  for (const auto& [path, file] : hash_files(in.job, in.manifest, {paths.begin(), paths.end()}, in.job.limits.threads))
+    hash.update(path + "\n" + file.sha256 + "\n");
+  return shard::hex(hash.finish());
+}
+
+}  // namespace tilewright::pipeline

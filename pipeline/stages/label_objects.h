@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Features of a label layer made ready to be drawn: gated, classified, with a width and a rank.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "geometry/crs.h"
+#include "geometry/polygon.h"
+#include "index/reason.h"
+#include "index/rows.h"
+#include "pipeline/config/label_config.h"
+#include "pipeline/io/open_policy.h"
+
+namespace tilewright::pipeline {
+
+/// A line of an object; its ends are round where the network goes on.
+struct ObjectLine {
+  geometry::MapLine line;
+  bool round_start = false, round_end = false;
+};
+
+/// What can be drawn of a feature, in the layer's CRS.
+struct LabelObject {
+  std::size_t feature = 0;             ///< index into LabelObjects::rows
+  std::uint8_t value = 1;
+  int rank = 0;                        ///< higher is drawn later; equal: in feature order
+  geometry::MapMultiPolygon polygons;  ///< either this
+  std::vector<ObjectLine> lines;       ///< or these
+  double half_width_m = 0;
+  geometry::Box box;                   ///< without the width
+};
+
+struct LabelObjects {
+  std::string layer;                   ///< name of the label layer in the job
+  geometry::Crs crs;
+  std::vector<LabelObject> objects;    ///< drawable ones, in layer order
+  std::vector<index::LabelObjectRow> rows;  ///< one a feature, in layer order
+  std::vector<std::string> details;    ///< of the rejected ones, parallel to rows
+  std::vector<geometry::MapMultiPolygon> extent;  ///< in `crs`; empty if everywhere
+  bool everywhere = false;             ///< extent: all
+};
+
+/// Where the files of a layer lie.
+struct LabelFiles {
+  std::filesystem::path vector, width_table, extent;
+};
+
+/// Reads, gates and classifies a whole vector layer. Throws Error::config for missing fields or
+/// layers, Error::failed naming `name` for a file that cannot be read.
+LabelObjects read_label_objects(const std::string& name, const LayerConfig& config,
+                                const LabelFiles& files, const OpenPolicy& policy);
+
+/// Polygons of a vector file in `crs`: where a layer is complete. Throws Error::failed if none.
+std::vector<geometry::MapMultiPolygon> read_extent(const std::string& name, const std::filesystem::path& file,
+                                                   const geometry::Crs& crs, const OpenPolicy& policy);
+
+void reject(LabelObjects& objects, std::size_t feature, index::Reason reason, const std::string& detail);
+
+}  // namespace tilewright::pipeline

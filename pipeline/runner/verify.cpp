@@ -2,6 +2,7 @@
 // Rehashes shards, datasets and runs against manifest, index files and checkpoints.
 #include "pipeline/runner/verify.h"
 
+#include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
@@ -153,8 +154,9 @@ void check_checkpoint(Findings& findings, const fs::path& workspace, const std::
 void check_runs(Findings& findings, const fs::path& workspace) {
   for (const auto& file : files_below(workspace, "runs")) {
     const std::string name = fs::path(file).filename().string();
+    const bool has_hash = fs::exists((workspace / file).parent_path() / "checkpoint.json");
     if (name == "checkpoint.json") check_checkpoint(findings, workspace, file);
-    if (name == "weights.safetensors") guarded(findings, file, [&] { (void)read_safetensors_header(workspace / file); });
+    if (name == "weights.safetensors" && !has_hash) guarded(findings, file, [&] { (void)read_safetensors_header(workspace / file); });
   }
 }
 
@@ -170,6 +172,7 @@ std::vector<Findings> check_shards(const fs::path& workspace, const MembersOfSha
   for (const auto& [file, rows] : members) all.insert(file);
   const std::vector<std::string> order(all.begin(), all.end());
   std::vector<Findings> of(order.size());
+  const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(std::max(context.threads, 1)));
   tbb::task_arena arena(std::max(context.threads, 1));
   arena.execute([&] {
     tbb::parallel_for(std::size_t{0}, order.size(), [&](std::size_t i) {

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// The extract stage: every planned view cut from its tile into the shards of its source.
+#include <tbb/global_control.h>
+#include <tbb/parallel_pipeline.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <regex>
+#include <set>
+
+#include "geometry/error.h"
+#include "index/shard/commit.h"
+#include "index/shard/posix_io.h"
+#include "index/shard/sha256.h"
+#include "index/shard/shard_reader.h"
+#include "index/shard/shard_writer.h"
+#include "pipeline/stages/extract_plan.h"
+#include "pipeline/stages/extract_tile.h"
+#include "pipeline/stages/stage.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kShardsAPass = 256;                        ///< open files at once
+constexpr std::size_t kLeastTaskBytes = std::size_t{32} << 20;   ///< below this, fewer tiles at once
+constexpr const char* kSettings = "extract/settings";
+
+/// One tile on its way through the pipeline.
+struct TileTask {
+  std::string tile_id, path;
+  TileReader reader;
+  std::vector<WindowToCut> windows;
+};
+
+/// Some consecutive shards of a series: opened together, filled tile by tile, published in order.
+class Pass {
+ public:
+  Pass(const StageInput& in, const RunContext& context, const SeriesPlan& plan, std::size_t begin, std::size_t end)
+      : in_(in), context_(context), plan_(plan), begin_(begin), end_(end), next_(begin) {
+    for (std::size_t s = begin; s < end; ++s) {
+      const auto& members = plan.shards[s].members;
+      missing_.push_back(std::count_if(members.begin(), members.end(), [](const auto& m) { return m.dtype.has_value(); }));
+    }
+    for (std::size_t v = 0; v < plan.views.size(); ++v)
+      if (plan.views[v].shard >= begin && plan.views[v].shard < end) views_of_[plan.views[v].shard].push_back(v);
+  }
+
+  void run() {
+    open_writers();
+    const std::size_t budget = std::max(context_.memory_bytes / 2, kLeastTaskBytes);
+    const auto tokens = std::clamp<std::size_t>(budget / kLeastTaskBytes, 1, static_cast<std::size_t>(std::max(context_.threads, 1)));
+    const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(std::max(context_.threads, 1)));
+    tbb::task_arena arena(std::max(context_.threads, 1));
+    arena.execute([&] {
+      tbb::parallel_pipeline(
+          tokens, tbb::make_filter<void, std::shared_ptr<TileTask>>(tbb::filter_mode::serial_in_order,
+                                                                     [&](tbb::flow_control& flow) { return next_task(flow); }) &
+                      tbb::make_filter<std::shared_ptr<TileTask>, std::shared_ptr<TileTask>>(
+                          tbb::filter_mode::parallel, [&](std::shared_ptr<TileTask> task) { return cut(task, budget / tokens); }) &
+                      tbb::make_filter<std::shared_ptr<TileTask>, void>(tbb::filter_mode::serial_in_order,
+                                                                         [&](const std::shared_ptr<TileTask>& task) { finish(*task); }));
+    });
+  }
+
+ private:
+  void open_writers() {
+    std::int64_t needed = 0;
+    for (std::size_t s = begin_; s < end_; ++s) needed += shard::layout_shard(plan_.shards[s].members).bytes;
+    const fs::path folder = in_.workspace / "shards";
+    const std::int64_t left = shard::free_bytes(folder);
+    if (left >= 0 && left < needed)
+      throw Error::failed("cannot write the shards of " + plan_.source + " to " + folder.string() + ": " + std::to_string(needed) +
+                          " bytes are needed, " + std::to_string(left) + " are free; free some space and run the same command again");
+    for (std::size_t s = begin_; s < end_; ++s)
+      writers_.push_back(std::make_unique<shard::ShardWriter>(in_.workspace / plan_.shards[s].path, plan_.shards[s].members));
+  }
+
+  /// The next tile that has windows in this pass.
+  std::shared_ptr<TileTask> next_task(tbb::flow_control& flow) {
+    for (; next_tile_ < plan_.tiles.size(); ++next_tile_) {
+      const auto& [tile_id, all] = plan_.tiles[next_tile_];
+      std::vector<WindowToCut> windows;
+      for (const auto& window : all)
+        if (window.shard >= begin_ && window.shard < end_) windows.push_back(window);
+      if (windows.empty()) continue;
+      context_.check_stop();
+      ++next_tile_;
+      return open(tile_id, std::move(windows));
+    }
+    flow.stop();
+    return nullptr;
+  }
+
+  std::shared_ptr<TileTask> open(const std::string& tile_id, std::vector<WindowToCut> windows) {
+    const std::lock_guard lock(manifest_use_);
+    const auto row = index::tile(in_.manifest, tile_id);
+    if (!row) throw Error::failed("the manifest has views of tile " + tile_id + ", which it does not have; run: tilewright verify");
+    return on_tile(row->path, [&] {
+      return std::make_shared<TileTask>(TileTask{.tile_id = tile_id, .path = row->path,
+                                                 .reader = open_tile(in_.job, in_.manifest, *row), .windows = std::move(windows)});
+    });
+  }
+
+  std::shared_ptr<TileTask> cut(const std::shared_ptr<TileTask>& task, std::size_t memory_bytes) {
+    return on_tile(task->path, [&] {
+      cut_windows(task->reader, task->windows, in_.job.extract.resampling, memory_bytes,
+                  [&](const WindowToCut& window, std::span<const std::byte> pixels) {
+                    context_.check_stop();
+                    writers_[window.shard - begin_]->put(window.member, pixels);
+                  });
+      return task;
+    });
+  }
+
+  /// A tile that scan could read and that fails now has changed since; nothing is made of half of it.
+  template <class Work>
+  static std::shared_ptr<TileTask> on_tile(const std::string& path, const Work& work) {
+    try {
+      return work();
+    } catch (const index::ItemError& error) {
+      throw Error::failed("cannot extract from " + path + ": " + error.what() +
+                          "; scan could read it, so it has changed since: run: tilewright run JOB --from scan");
+    }
+  }
+
+  void finish(const TileTask& task) {
+    for (const auto& window : task.windows) --missing_[window.shard - begin_];
+    while (next_ < end_ && missing_[next_ - begin_] == 0) publish_next();
+    context_.on_progress({.stage = "extract", .unit = plan_.source + " tiles", .done = static_cast<std::int64_t>(next_tile_),
+                          .total = static_cast<std::int64_t>(plan_.tiles.size())});
+  }
+
+  void publish_next() {
+    auto& writer = writers_[next_ - begin_];
+    const shard::WrittenShard written = writer->publish();
+    writer.reset();
+    const std::lock_guard lock(manifest_use_);
+    in_.manifest.in_transaction([&] {
+      for (const std::size_t v : views_of_[next_]) {
+        const PlannedView& view = plan_.views[v];
+        const shard::WrittenMember& member = written.members[view.member];
+        set_view_place(in_.manifest, view.location_id, view.tile_id,
+                       {.shard = plan_.shards[next_].path, .member = member.name, .byte_offset = member.offset,
+                        .byte_length = member.length, .sha256 = member.sha256});
+      }
+    });
+    ++next_;
+  }
+
+  const StageInput& in_;
+  const RunContext& context_;
+  const SeriesPlan& plan_;
+  std::size_t begin_, end_, next_;
+  std::atomic<std::size_t> next_tile_ = 0;
+  std::vector<std::unique_ptr<shard::ShardWriter>> writers_;
+  std::vector<std::int64_t> missing_;                        ///< views not yet cut, per shard of this pass
+  std::map<std::size_t, std::vector<std::size_t>> views_of_; ///< indices of plan.views, per shard
+  std::mutex manifest_use_;                                  ///< source and sink of the pipeline may run at once
+};
+
+/// Removes shards of the series that no row names: published, but not recorded before a kill.
+void remove_unrecorded(const StageInput& in, const std::string& source) {
+  const fs::path folder = in.workspace / "shards";
+  const auto recorded = recorded_shards(in, source);
+  const std::regex ours(source + R"(-\d{6,}\.(tar|idx))");
+  std::vector<fs::path> stale;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!std::regex_match(name, ours)) continue;
+    const std::string tar = "shards/" + fs::path(name).replace_extension(".tar").string();
+    if (!std::binary_search(recorded.begin(), recorded.end(), tar)) stale.push_back(entry.path());
+  }
+  for (const auto& file : stale) fs::remove(file);
+}
+
+/// All that decides the bytes of a series besides its rows.
+std::string settings_of(const StageInput& in) {
+  std::string text = "extract 1\n" + std::string(name_of(in.job.extract.resampling)) + "\n" + std::to_string(in.job.extract.shard_mb) + "\n";
+  for (const auto& source : in.job.view_sources()) {
+    text += source;
+    if (read_source_bands(in.manifest, source))  // none where scan could use no file of it
+      for (const auto& band : source_bands(in.job, in.manifest, source))
+        text += "\t" + band.info.name + " " + std::string(shard::name(band.dtype));
+    text += "\n";
+  }
+  return shard::sha256_hex(text);
+}
+
+bool lacks_a_shard(const StageInput& in) {
+  for (const auto& source : in.job.view_sources())
+    for (const auto& path : recorded_shards(in, source))
+      if (!fs::exists(in.workspace / path) || !fs::exists(shard::index_file(in.workspace / path))) return true;
+  return false;
+}
+
+/// Views keep their places over a resumed or appended run, unless other settings would cut them
+/// differently or a shard is gone: then everything is cut anew.
+void forget_outdated_places(const StageInput& in) {
+  const std::string settings = settings_of(in);
+  if (index::meta(in.manifest, kSettings) == settings && !lacks_a_shard(in)) return;
+  in.manifest.in_transaction([&] {
+    index::clear_stage(in.manifest, "extract");
+    index::set_meta(in.manifest, kSettings, settings);
+  });
+}
+
+/// Of all views of the job, also those of earlier runs: a resumed run reports what a whole one does.
+StageReport report_of(const StageInput& in) {
+  std::int64_t views = 0, copied = 0, resampled = 0, bytes = 0;
+  std::set<std::string> shards;
+  for (const auto& view : index::views(in.manifest)) {
+    if (!view.place) continue;
+    ++views;
+    ++(view.resampled ? resampled : copied);
+    bytes += view.place->byte_length;
+    shards.insert(view.place->shard);
+  }
+  return {.counts = {{"views", views}, {"copied", copied}, {"resampled", resampled},
+                     {"shards", static_cast<std::int64_t>(shards.size())}, {"bytes", bytes}},
+          .notes = {}};
+}
+
+}  // namespace
+
+StageReport run_extract(const StageInput& in, const RunContext& context) {
+  shard::make_folders(in.workspace / "shards");
+  shard::sweep_temporaries(in.workspace / "shards");
+  forget_outdated_places(in);
+  for (const auto& source : in.job.view_sources()) {
+    remove_unrecorded(in, source);
+    const SeriesPlan plan = plan_series(in, source);
+    for (std::size_t begin = 0; begin < plan.shards.size(); begin += kShardsAPass)
+      Pass(in, context, plan, begin, std::min(begin + kShardsAPass, plan.shards.size())).run();
+  }
+  return report_of(in);
+}
+
+}  // namespace tilewright::pipeline

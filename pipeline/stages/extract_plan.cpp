@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// The layout of a series: a pure function of the rows of the manifest and the size of a shard.
+#include "pipeline/stages/extract_plan.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "geometry/error.h"
+#include "pipeline/io/tile_reader.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+/// `view` in member names: the 12 hex digits of the tile id.
+std::string view_name(const std::string& tile_id) { return tile_id.substr(tile_id.rfind('-') + 1); }
+
+bool is_whole_tile(const index::LocationRow& location) { return location.location_id.starts_with("w_"); }
+
+/// The rows that a series needs, looked up by id.
+class Rows {
+ public:
+  Rows(const StageInput& in, const std::string& source)
+      : in_(in), source_(source), locations_(index::locations(in.manifest)) {
+    for (auto& tile : index::tiles(in.manifest, source)) tiles_.emplace(tile.tile_id, std::move(tile));
+  }
+
+  [[nodiscard]] bool is_ours(const index::ViewRow& view) const { return tiles_.contains(view.tile_id); }
+  [[nodiscard]] const index::TileRow& tile(const std::string& tile_id) const { return tiles_.at(tile_id); }
+  [[nodiscard]] const index::LocationRow& location(const std::string& id) const {
+    const auto found = std::lower_bound(locations_.begin(), locations_.end(), id,
+                                        [](const auto& row, const std::string& key) { return row.location_id < key; });
+    if (found == locations_.end() || found->location_id != id)
+      throw Error::failed("the manifest has a view of location " + id + ", which it does not have; run: tilewright verify");
+    return *found;
+  }
+
+  /// Window of a location; that of a pre-cut chip is the whole tile on its own grid.
+  [[nodiscard]] WindowToCut window_of(const index::LocationRow& location, const std::string& tile_id) const {
+    WindowToCut window{.name = location.location_id + "/" + tile_id, .epsg = location.epsg};
+    if (is_whole_tile(location)) {
+      const index::TileRow& row = tile(tile_id);
+      window.affine = open_tile(in_.job, in_.manifest, row).affine();
+      window.width = row.width_px;
+      window.height = row.height_px;
+    } else {
+      window.affine = {.a = location.res_m, .b = 0, .c = location.ulx, .d = 0, .e = -location.res_m, .f = location.uly};
+      window.width = window.height = location.size_px;
+    }
+    return window;
+  }
+
+  [[nodiscard]] const std::vector<TileBand>& bands() const {
+    if (bands_.empty()) bands_ = source_bands(in_.job, in_.manifest, source_);
+    if (bands_.empty())
+      throw Error::failed("source " + source_ + " has no bands in the manifest; run: tilewright scan JOB");
+    return bands_;
+  }
+
+ private:
+  const StageInput& in_;
+  std::string source_;
+  std::vector<index::LocationRow> locations_;
+  std::map<std::string, index::TileRow> tiles_;
+  mutable std::vector<TileBand> bands_;
+};
+
+std::string json_text(const index::LocationRow& location, const WindowToCut& window,
+                      const std::vector<const index::ViewRow*>& views, const std::vector<TileBand>& bands) {
+  nlohmann::ordered_json json;
+  json["location_id"] = location.location_id;
+  json["epsg"] = window.epsg;
+  const auto& a = window.affine;
+  json["affine"] = {a.a, a.b, a.c, a.d, a.e, a.f};
+  json["size"] = {window.height, window.width};
+  json["dates"] = nlohmann::ordered_json::array();
+  json["tile_ids"] = nlohmann::ordered_json::array();
+  for (const auto* view : views) {
+    json["dates"].push_back(view->acquired ? nlohmann::ordered_json(*view->acquired) : nlohmann::ordered_json());
+    json["tile_ids"].push_back(view->tile_id);
+  }
+  json["bands"] = nlohmann::ordered_json::array();
+  for (const auto& band : bands) json["bands"].push_back(band.info.name);
+  return json.dump() + "\n";
+}
+
+std::optional<geometry::Window> copied_pixels(const index::ViewRow& view, const WindowToCut& window) {
+  if (view.resampled) return std::nullopt;
+  return geometry::Window{.col = std::llround(view.col_off), .row = std::llround(view.row_off), .width = window.width, .height = window.height};
+}
+
+/// Members of one location, appended to `members`; its windows to `windows`, in the same order.
+void add_location(const Rows& rows, const std::vector<const index::ViewRow*>& views,
+                  std::vector<shard::MemberSpec>& members, std::vector<WindowToCut>& windows) {
+  const index::LocationRow& location = rows.location(views.front()->location_id);
+  const auto band_count = static_cast<std::int64_t>(rows.bands().size());
+  WindowToCut window = rows.window_of(location, views.front()->tile_id);
+  const std::string& key = location.location_id;
+  for (const auto* view : views) {
+    window.name = key + "/" + view->tile_id;
+    window.copy_of = copied_pixels(*view, window);
+    windows.push_back(window);
+    members.push_back({.key = key, .name = key + "." + view_name(view->tile_id) + ".npy",
+                       .dtype = rows.bands().front().dtype, .shape = {band_count, window.height, window.width}, .text = {}});
+  }
+  members.push_back({.key = key, .name = key + ".json", .dtype = {}, .shape = {},
+                     .text = json_text(location, window, views, rows.bands())});
+}
+
+/// Number behind the last dash of "shards/<series>-000012.tar", -1 for another form.
+int shard_number(const std::string& path) {
+  const auto dash = path.rfind('-');
+  int number = -1;
+  if (dash != std::string::npos) std::from_chars(path.data() + dash + 1, path.data() + path.size(), number);
+  return number;
+}
+
+}  // namespace
+
+std::vector<std::string> recorded_shards(const StageInput& in, const std::string& source) {
+  std::set<std::string> shards;
+  for (const auto& view : index::views(in.manifest))
+    if (view.place && view.tile_id.starts_with(source + "-")) shards.insert(view.place->shard);
+  return {shards.begin(), shards.end()};
+}
+
+// long because: one walk over the views gives members, windows and places, whose indices must agree.
+SeriesPlan plan_series(const StageInput& in, const std::string& source) {
+  const Rows rows(in, source);
+  std::vector<index::ViewRow> views = index::views(in.manifest);
+  std::erase_if(views, [&](const auto& view) { return view.place || !rows.is_ours(view); });
+  std::vector<shard::MemberSpec> members;
+  std::vector<WindowToCut> windows;
+  std::vector<const index::ViewRow*> here;
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    here.push_back(&views[i]);
+    if (i + 1 < views.size() && views[i + 1].location_id == views[i].location_id) continue;
+    add_location(rows, here, members, windows);
+    here.clear();
+  }
+
+  SeriesPlan plan{.source = source, .shards = {}, .views = {}, .tiles = {}};
+  int number = 0;
+  for (const auto& path : recorded_shards(in, source)) number = std::max(number, shard_number(path) + 1);
+  std::map<std::string, std::size_t> place_of_tile;
+  std::size_t next_view = 0;
+  for (const auto& [begin, end] : shard::cut_into_shards(members, static_cast<std::int64_t>(in.job.extract.shard_mb) << 20)) {
+    PlannedShard planned{.path = "shards/" + shard::shard_file_name(source, number++), .members = {}};
+    for (std::size_t m = begin; m < end; ++m) {
+      planned.members.push_back(std::move(members[m]));
+      if (!planned.members.back().dtype) continue;
+      const index::ViewRow& view = views[next_view];
+      WindowToCut& window = windows[next_view++];
+      window.shard = plan.shards.size();
+      window.member = m - begin;
+      plan.views.push_back({.location_id = view.location_id, .tile_id = view.tile_id, .shard = window.shard, .member = window.member});
+      const auto [entry, is_new] = place_of_tile.emplace(view.tile_id, plan.tiles.size());
+      if (is_new) plan.tiles.emplace_back(view.tile_id, std::vector<WindowToCut>{});
+      plan.tiles[entry->second].second.push_back(std::move(window));
+    }
+    plan.shards.push_back(std::move(planned));
+  }
+  return plan;
+}
+
+}  // namespace tilewright::pipeline

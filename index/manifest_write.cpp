@@ -11,6 +11,13 @@ std::optional<Blob> blob_of(const geometry::GeoMultiPolygon& polygons) {
   return geopackage_blob(polygons);
 }
 
+/// Boxes the row that was just inserted; `sql` names the layer's R-tree.
+void insert_box(Manifest& m, const char* sql, const geometry::GeoMultiPolygon& geom) {
+  if (geom.empty()) return;
+  const auto box = geometry::bounds(geom);
+  write(m, "adding to an R-tree", sql, box.min_x, box.max_x, box.min_y, box.max_y);
+}
+
 /// Members of an optional place, each NULL where there is none.
 struct PlaceColumns {
   std::optional<std::string> shard, member, sha256;
@@ -32,6 +39,7 @@ void insert(Manifest& m, const TileRow& t) {
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
         geom, t.tile_id, t.source, t.path, t.sha256, t.acquired, t.time_known, t.epsg, t.width_px, t.height_px, t.res_x, t.res_y,
         t.band_count, t.dtype, t.valid_frac, t.cloud_frac, t.component_id, t.status, t.duplicate_of, t.reason);
+  insert_box(m, "INSERT INTO rtree_tile_geom VALUES (last_insert_rowid(), ?1, ?2, ?3, ?4)", t.geom);
 }
 
 void insert(Manifest& m, const TileFileRow& f) {
@@ -51,6 +59,7 @@ void insert(Manifest& m, const LocationRow& l) {
         "INSERT INTO location(geom, location_id, epsg, ulx, uly, res_m, size_px, view_count, split) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         geom, l.location_id, l.epsg, l.ulx, l.uly, l.res_m, l.size_px, l.view_count, l.split);
+  insert_box(m, "INSERT INTO rtree_location_geom VALUES (last_insert_rowid(), ?1, ?2, ?3, ?4)", l.geom);
 }
 
 void insert(Manifest& m, const ViewRow& v) {
@@ -147,10 +156,12 @@ void clear_stage(Manifest& m, const std::string& stage) {
   };
   constexpr Clearing kClearings[] = {
       {"scan", "DELETE FROM tile"},
+      {"scan", "DELETE FROM rtree_tile_geom"},
       {"scan", "DELETE FROM tile_file"},
       {"graph", "DELETE FROM overlap"},
       {"graph", "UPDATE tile SET component_id = NULL WHERE component_id IS NOT NULL"},
       {"views", "DELETE FROM location"},
+      {"views", "DELETE FROM rtree_location_geom"},
       {"views", "DELETE FROM \"view\""},
       {"extract", "UPDATE \"view\" SET shard = NULL, member = NULL, byte_offset = NULL, byte_length = NULL, sha256 = NULL WHERE shard IS NOT NULL"},
       {"label", "DELETE FROM mask"},

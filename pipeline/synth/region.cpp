@@ -110,7 +110,7 @@ class RegionWriter {
       vectors_.true_roads.push_back(std::move(truth));
     }
     vectors_.extent.push_back({.polygon = extent(world.area, degrees), .line = {}, .texts = {{"id", world.area.name}}, .reals = {}, .integers = {}});
-    write_down(damaged);
+    write_down(world.area, damaged);
   }
 
   static FeatureToWrite building_feature(const Label& label, const ToDegrees& degrees) {
@@ -124,11 +124,12 @@ class RegionWriter {
     return {degrees({{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}, {x0, y0}}), {}};
   }
 
-  void write_down(const DamagedLabels& damaged) {
+  void write_down(const Area& area, const DamagedLabels& damaged) {
     for (const auto& row : damaged.ledger) {
-      char line[160];
-      std::snprintf(line, sizeof line, "%s,%s,%d,%d,%s,%.3f,%.3f,%.3f\n", row.object.c_str(), row.area.c_str(), row.cell_x, row.cell_y,
-                    std::string(name(row.damage)).c_str(), row.dx_m, row.dy_m, row.grow_m);
+      char line[200];
+      std::snprintf(line, sizeof line, "%s,%s,%d,%d,%s,%.3f,%.3f,%.3f,%d,%.0f,%.0f\n", row.object.c_str(), row.area.c_str(), row.cell_x, row.cell_y,
+                    std::string(name(row.damage)).c_str(), row.dx_m, row.dy_m, row.grow_m, area.epsg, area.min_x + row.cell_x * area.patch_px,
+                    area.max_y - row.cell_y * area.patch_px);
       ledger_ += line;
     }
     counts_["noisy_cells"] += damaged.damaged_cells;
@@ -154,7 +155,7 @@ class RegionWriter {
   std::filesystem::path dir_;
   SynthOptions options_;
   VectorFiles vectors_;
-  std::string ledger_ = "object,area,cell_x,cell_y,damage,dx_m,dy_m,grow_m\n";
+  std::string ledger_ = "object,area,cell_x,cell_y,damage,dx_m,dy_m,grow_m,epsg,ulx,uly\n";
   std::map<std::string, std::int64_t> counts_;
 };
 

@@ -97,13 +97,13 @@ TEST(SynthRegion, LabelsDifferFromTruthOnlyWhereTheLedgerSays) {
   std::ifstream ledger(region() / "truth/ledger.csv");
   std::string line;
   std::getline(ledger, line);
-  EXPECT_EQ(line, "object,area,cell_x,cell_y,damage,dx_m,dy_m,grow_m");
+  EXPECT_EQ(line, "object,area,cell_x,cell_y,damage,dx_m,dy_m,grow_m,epsg,ulx,uly");
   std::map<std::string, std::string> damage;
   while (std::getline(ledger, line)) {
     std::vector<std::string> fields;
     std::stringstream row(line);
     for (std::string field; std::getline(row, field, ',');) fields.push_back(field);
-    ASSERT_EQ(fields.size(), 8U) << line;
+    ASSERT_EQ(fields.size(), 11U) << line;
     damage[fields[0]] = fields[4];
   }
   EXPECT_GE(damage.size(), 5U);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sample chips, score histograms, and the best and worst locations.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "pipeline/report/picture.h"
+#include "pipeline/report/section.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+constexpr std::size_t kSamples = 18, kExtremes = 9;
+constexpr int kBins = 20;
+
+/// Up to kSamples of the locations, evenly through the list; those with labels first.
+std::vector<index::LocationRow> spread(const std::vector<index::LocationRow>& locations, const std::map<std::string, index::MaskRow>& masks) {
+  std::vector<index::LocationRow> labelled;
+  for (const auto& location : locations)
+    if (const auto mask = masks.find(location.location_id); mask != masks.end() && mask->second.positive_frac > 0) labelled.push_back(location);
+  const auto& from = labelled.size() >= kSamples / 2 ? labelled : locations;
+  std::vector<index::LocationRow> out;
+  const auto count = std::min(kSamples, from.size());
+  for (std::size_t i = 0; i < count; ++i) out.push_back(from[i * from.size() / count]);
+  return out;
+}
+
+ReportJson histogram(const std::string& metric, const std::vector<double>& values) {
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  const double span = *high > *low ? *high - *low : 1;
+  std::vector<std::int64_t> bins(kBins, 0);
+  ReportJson labels = ReportJson::array();
+  for (const double value : values) ++bins[static_cast<std::size_t>(std::min(kBins - 1, static_cast<int>((value - *low) / span * kBins)))];
+  for (int i = 0; i < kBins; ++i) labels.push_back(fixed(*low + span * (i + 0.5) / kBins, 3));
+  return {{"kind", "bar"}, {"title", metric}, {"x", "value"}, {"labels", labels}, {"series", {{{"label", "locations"}, {"data", bins}}}}};
+}
+
+/// Chips of `ids` with the scores of each below.
+ReportJson gallery(ChipMaker& chips, const std::string& layer, const std::vector<std::string>& ids, const std::map<std::string, std::map<std::string, double>>& scores) {
+  ReportJson out = ReportJson::array();
+  for (const auto& id : ids) {
+    const auto image = chips.chip(id, layer);
+    if (image.empty()) continue;
+    std::string text;
+    for (const auto& [metric, values] : scores)
+      if (const auto value = values.find(id); value != values.end()) text += (text.empty() ? "" : ", ") + metric + " " + fixed(value->second, 2);
+    out.push_back({{"image", image}, {"title", id}, {"text", text}});
+  }
+  return out;
+}
+
+ReportJson score_layer(const ReportInput& input, ChipMaker& chips, const std::string& layer) {
+  std::map<std::string, std::map<std::string, double>> scores;
+  for (const auto& score : index::scores(input.manifest, layer))
+    if (!score.tile_id && !score.object_id) scores[score.metric][score.location_id] = score.value;
+  if (scores.empty()) return nullptr;
+  ReportJson charts = ReportJson::array();
+  for (const auto& [metric, values] : scores) {
+    std::vector<double> list;
+    for (const auto& [id, value] : values) list.push_back(value);
+    charts.push_back(histogram(metric, list));
+  }
+  const auto& ranked = scores.contains("combined") ? scores.at("combined") : scores.begin()->second;
+  std::vector<std::pair<double, std::string>> order;
+  for (const auto& [id, value] : ranked) order.emplace_back(value, id);
+  std::sort(order.begin(), order.end());
+  std::vector<std::string> worst, best;
+  for (std::size_t i = 0; i < std::min(kExtremes, order.size()); ++i) {
+    worst.push_back(order[i].second);
+    best.push_back(order[order.size() - 1 - i].second);
+  }
+  return {{"layer", layer}, {"charts", charts}, {"worst", gallery(chips, layer, worst, scores)}, {"best", gallery(chips, layer, best, scores)}};
+}
+
+}  // namespace
+
+ReportJson sample_section(const ReportInput& input) {
+  ChipMaker chips(input);
+  const auto layer = input.job.layers.empty() ? std::string() : input.job.layers.front().first;
+  ReportJson out = ReportJson::array();
+  for (const auto& location : spread(index::locations(input.manifest), chips.masks(layer))) {
+    const auto image = chips.chip(location.location_id, layer);
+    if (!image.empty()) out.push_back({{"image", image}, {"title", location.location_id}, {"text", location.split.value_or("") + " " + std::to_string(location.view_count) + " views"}});
+  }
+  if (out.empty()) return nullptr;
+  return {{"chips", out}, {"layer", layer}};
+}
+
+ReportJson score_section(const ReportInput& input) {
+  if (!input.job.curate) return nullptr;
+  ChipMaker chips(input);
+  ReportJson layers = ReportJson::array(), subsets = ReportJson::array();
+  for (const auto& layer : input.job.curate->layers)
+    if (auto section = score_layer(input, chips, layer); !section.is_null()) layers.push_back(std::move(section));
+  if (layers.empty()) return nullptr;
+  for (const auto& [name, subset] : input.job.curate->subsets)
+    subsets.push_back({{"name", name}, {"rule", subset.where ? *subset.where : "top " + std::to_string(subset.top.value_or(0)) + " by " + subset.by.value_or("combined")},
+                       {"locations", index::subset_members(input.manifest, name).size()}});
+  return {{"layers", layers}, {"subsets", subsets}};
+}
+
+}  // namespace tilewright::pipeline

@@ -138,12 +138,17 @@ Entry parse_entry(const std::string& name, const Json& item, const std::string& 
     refuse(what, "tensor '" + name + "' has the type " + dtype->get<std::string>() +
                      ", which is not supported");
   Entry entry{.name = name, .type = type->type};
+  // Sizes beside a 0 must not overflow either: LibTorch multiplies them for its strides.
   std::uint64_t bytes = c10::elementSize(type->type);
+  bool is_empty = false;
   for (const auto size : unsigned_list(item, "shape", name, what)) {
-    if (size > static_cast<std::uint64_t>(INT64_MAX) || __builtin_mul_overflow(bytes, size, &bytes))
+    is_empty = is_empty || size == 0;
+    if (__builtin_mul_overflow(bytes, std::max<std::uint64_t>(size, 1), &bytes) ||
+        bytes > INT64_MAX)
       refuse(what, "the shape of tensor '" + name + "' overflows");
     entry.shape.push_back(static_cast<std::int64_t>(size));
   }
+  if (is_empty) bytes = 0;
   const auto offsets = unsigned_list(item, "data_offsets", name, what);
   if (offsets.size() != 2 || offsets[1] < offsets[0] || offsets[1] - offsets[0] != bytes)
     refuse(what, "data_offsets of tensor '" + name + "' do not span the " + std::to_string(bytes) +
@@ -206,8 +211,10 @@ std::ifstream open_weights(const std::filesystem::path& file) {
 shard::Published write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
                                    const Metadata& metadata) {
   auto sorted = tensors;
-  std::sort(sorted.begin(), sorted.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return std::pair(-a.second.element_size(), a.first) <
+           std::pair(-b.second.element_size(), b.first);
+  });
   shard::PendingFile pending(file);
   pending.append(header_of(sorted, metadata));
   for (const auto& [name, tensor] : sorted)

@@ -13,8 +13,9 @@ namespace tilewright::learn {
 
 using Metadata = std::map<std::string, std::string>;
 
-/// Sorted by name, data 8-byte aligned: same bytes for the same content. Tensors may lie on any
-/// device. Published by the commit function; throws Error::failed for types that the format lacks.
+/// Sorted by element size, then name, as the reference writer does, so that readers may map every
+/// tensor in place: same bytes for the same content. Tensors may lie on any device. Published by the
+/// commit function; throws Error::failed for types that the format lacks.
 shard::Published write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
                                    const Metadata& metadata);
 

@@ -3,7 +3,6 @@
 #include "pipeline/commands/command.h"
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -27,7 +26,6 @@ void add_job_flags(CLI::App& app, Invocation& in) {
 void add_machine_flags(CLI::App& app, Invocation& in) {
   app.add_option("-j,--threads", in.threads, "threads (limits.threads); default: all cores")->type_name("N");
   app.add_option("--memory", in.memory, "most memory, such as 4G (limits.memory); default: half of RAM")->type_name("SIZE");
-  app.add_option("--tmpdir", in.tmpdir, "scratch folder (limits.tmpdir); default: <workspace>/.tmp")->type_name("DIR");
 }
 
 void add_stage_flags(CLI::App& app, Invocation& in) {
@@ -158,7 +156,6 @@ JobOptions job_options(const Invocation& in) {
   }
   if (in.threads) options.flags.push_back({"-j", "limits.threads", std::to_string(*in.threads)});
   if (in.memory) options.flags.push_back({"--memory", "limits.memory", *in.memory});
-  if (in.tmpdir) options.flags.push_back({"--tmpdir", "limits.tmpdir", nlohmann::json(std::filesystem::absolute(*in.tmpdir).string()).dump()});
   if (in.max_bad) options.flags.push_back({"--max-bad", "limits.max_bad", *in.max_bad});
   if (in.untrusted) options.flags.push_back({"--untrusted", "limits.untrusted", "true"});
   return options;

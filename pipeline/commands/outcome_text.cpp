@@ -74,7 +74,7 @@ int run_and_print(const Invocation& in, const RunOptions& options) {
   });
   if (in.json) std::cout << run_json(job, report);
   if (report.quarantined > 0 && !in.quiet)
-    std::cerr << report.quarantined << " tiles are quarantined (exit code 3); `tilewright explain " << in.argument << " scan` counts the reasons\n";
+    std::cerr << report.quarantined << (report.quarantined == 1 ? " tile is" : " tiles are") << " quarantined (exit code 3); `tilewright explain " << in.argument << " scan` counts the reasons\n";
   return report.exit_code();
 }
 

@@ -149,6 +149,7 @@ std::string section_json(const Job& job, const std::string& section) {
   for (std::size_t begin = 0; begin <= section.size();) {
     const auto end = std::min(section.find('.', begin), section.size());
     const auto key = section.substr(begin, end - begin);
+    if (value.is_null()) break;  // a key of a section that is not there
     if (!value.is_object() || !value.contains(key)) throw std::logic_error("no section " + section);
     JobJson next = value[key];
     value = std::move(next);

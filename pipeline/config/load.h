@@ -30,7 +30,8 @@ std::vector<std::string> not_in_this_version(const Job& job);
 
 std::string dump_job(const Job& job);  ///< resolved YAML
 std::string job_schema();              ///< JSON Schema of jobs
-/// Compact JSON of one section, as it enters a stage's key: "sources", "views", "layers", ...
+/// Compact JSON of one section, as it enters a stage's key: "sources", "views", "extract.resampling";
+/// "null" if the section is not there.
 std::string section_json(const Job& job, const std::string& section);
 
 std::size_t parse_bytes(const std::string& text);  ///< "512M", "4G"; throws Error::config

@@ -37,6 +37,7 @@ void add_run(const std::string& path, const learn::RunConfig& run, List& list) {
 }
 
 void add_limits(const LimitsConfig& limits, List& list) {
+  list.add(limits.tmpdir.has_value(), "limits.tmpdir", "leave it out; scratch files lie in <workspace>/.tmp");
   list.add(limits.isolate, "limits.isolate", "leave it out; files are decoded in this process");
   list.add(limits.network, "limits.network", "copy remote files here first");
   list.add(limits.vrt, "limits.vrt", "name the files behind the VRT");
@@ -55,6 +56,7 @@ std::vector<std::string> not_in_this_version(const Job& job) {
   for (const auto& [name, dataset] : job.datasets)
     list.add(dataset.match != "any", "datasets." + name + ".match: " + dataset.match, "use match: any");
   for (const auto& [name, run] : job.runs) add_run("runs." + name, run, list);
+  list.add(job.predict && job.predict->polygons, "predict.polygons", "set it to false, and use gdal_polygonize.py on the map");
   add_limits(job.limits, list);
   return list.take();
 }

@@ -38,6 +38,7 @@ void check_curate(const Job& job, Findings& findings) {
   if (!job.curate) return;
   const auto& curate = *job.curate;
   if (job.layers.empty()) findings.add("curate", "scores labels, but the job has no layers: section");
+  else if (curate.layers.empty()) findings.add("curate", "layers is missing; name those whose labels are scored: " + listed(names_of(job.layers)));
   check_all_known("curate.layers", "layer", curate.layers, names_of(job.layers), findings);
   check_all_known("curate.scores", "score", curate.scores, kScores, findings);
   if (curate.source) findings.need_known("curate.source", "source of views", *curate.source, job.view_sources());

@@ -62,13 +62,13 @@ void check_built(const Job& job) {
 }
 
 /// Stages that the range needs but does not run must be up to date.
-void check_needed(const std::vector<const StageRow*>& range, const StageInput& in) {
+void check_needed(const std::vector<const StageRow*>& range, const StageInput& in, std::int64_t limit) {
   std::set<std::string> inside;
   for (const auto* row : range) inside.emplace(row->name);
   for (const auto* row : range) {
     for (const auto& need : needed_stages(*row, in.job)) {
       if (inside.contains(need)) continue;
-      const auto status = status_of_all(in, 0);
+      const auto status = status_of_all(in, limit);
       const auto found = std::find_if(status.begin(), status.end(), [&](const auto& s) { return s.stage == need; });
       if (found->state == StageState::up_to_date) continue;
       throw Error::config("`" + std::string(row->name) + "` needs `" + need + "`, which " +
@@ -213,7 +213,7 @@ RunReport run_stages(const Job& job, const RunOptions& options, const RunContext
   auto manifest = index::Manifest::open(file, index::Manifest::Mode::create_or_write);
   const Log log(job.workspace() / "log.jsonl");
   const StageInput in{job, manifest, job.workspace()};
-  check_needed(range, in);
+  check_needed(range, in, context.limit);
   return run_range(in, range, options, context, log, on_outcome);
 }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of stages, in running order.
 #include <array>
+#include <filesystem>
 
+#include "geometry/error.h"
+#include "index/shard/sha256.h"
 #include "pipeline/stages/stage.h"
 
 namespace tilewright::pipeline {
@@ -18,6 +21,29 @@ bool has_predict(const Job& job) { return job.predict.has_value(); }
 
 std::string nothing(const StageInput&) { return ""; }
 
+std::string hash_named_file(const StageInput& in, const std::string& key, const std::string& path) {
+  const auto file = in.job.resolve(path);
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) throw Error::config(key + ": " + path + " is not a file (" + file.string() + "); correct the path");
+  return path + " " + shard::sha256_file(file) + "\n";
+}
+
+/// A person's own split list.
+std::string hash_split_inputs(const StageInput& in) {
+  const auto& table = in.job.split->table;
+  return table ? hash_named_file(in, "split.table.file", table->file) : "";
+}
+
+/// Weights that runs start from.
+std::string hash_run_inputs(const StageInput& in) {
+  std::string out;
+  for (const auto& [name, run] : in.job.runs) {
+    if (run.init && run.init->file) out += hash_named_file(in, "runs." + name + ".init.file", *run.init->file);
+    if (run.model.encoder && run.model.encoder->file) out += hash_named_file(in, "runs." + name + ".model.encoder.file", *run.model.encoder->file);
+  }
+  return out;
+}
+
 /// name, needs, sections, version, wanted, inputs, run
 constexpr std::array kStages{
     StageRow{"scan", "", "sources limits.untrusted", 1, always, hash_scan_inputs, run_scan},
@@ -25,10 +51,10 @@ constexpr std::array kStages{
     StageRow{"views", "scan graph", "grid views extract.resampling", 1, has_views, nothing, run_views},
     StageRow{"extract", "views", "extract", 1, has_views, nothing, run_extract},
     StageRow{"label", "views", "layers targets", 1, has_labels, hash_label_inputs, run_label},
-    StageRow{"split", "views", "split", 1, has_split, nothing, run_split},
+    StageRow{"split", "views", "split curate.folds curate.scores", 1, has_split, hash_split_inputs, run_split},
     StageRow{"curate", "extract label split", "curate", 1, has_curate, nothing, run_curate},
     StageRow{"dataset", "extract label split curate", "datasets", 1, has_datasets, nothing, run_dataset},
-    StageRow{"train", "dataset", "runs", 1, has_runs, nothing, run_train},
+    StageRow{"train", "dataset", "runs", 1, has_runs, hash_run_inputs, run_train},
     StageRow{"evaluate", "train", "", 1, has_runs, nothing, run_evaluate},
     StageRow{"predict", "scan train", "predict", 1, has_predict, nothing, run_predict},
 };

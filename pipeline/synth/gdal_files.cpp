@@ -95,9 +95,11 @@ void add_fields(OGRLayer& layer, const std::vector<FeatureToWrite>& features) {
 
 void add_feature(OGRLayer& layer, const FeatureToWrite& feature) {
   const std::unique_ptr<OGRFeature, FeatureDestroyer> row(OGRFeature::CreateFeature(layer.GetLayerDefn()));
-  for (const auto& [name, value] : feature.texts) row->SetField(name.c_str(), value.c_str());
+  for (const auto& [name, value] : feature.texts)
+    if (value) row->SetField(name.c_str(), value->c_str());
   for (const auto& [name, value] : feature.reals) row->SetField(name.c_str(), value);
-  for (const auto& [name, value] : feature.integers) row->SetField(name.c_str(), value);
+  for (const auto& [name, value] : feature.integers)
+    if (value) row->SetField(name.c_str(), *value);
   row->SetGeometry(geometry_of(feature).get());
   if (layer.CreateFeature(row.get()) != OGRERR_NONE) fail("writing a feature");
 }

@@ -32,11 +32,11 @@ std::string geotiff(const RasterToWrite& raster);
 struct FeatureToWrite {
   std::optional<geometry::MapPolygon> polygon;
   std::optional<geometry::MapLine> line;
-  std::map<std::string, std::string> texts;
+  std::map<std::string, std::optional<std::string>> texts;  ///< nullopt: the field is there, its value is NULL
   std::map<std::string, double> reals;
-  std::map<std::string, int> integers;
+  std::map<std::string, std::optional<int>> integers;
 };
-/// A GeoPackage in EPSG:4326 as bytes; fields are those of all features, missing ones NULL. The
+/// A GeoPackage in EPSG:4326 as bytes; fields are those of all features. The
 /// coordinates in `features` are longitude and latitude.
 std::string geopackage(const std::string& layer, const std::vector<FeatureToWrite>& features);
 

@@ -99,9 +99,9 @@ std::string job_text(const SynthOptions& options) {
   const int block = std::clamp(cells / 3, 1, 4) * options.patch_px;
   const std::pair<const char*, int> values[] = {
       {"@patch@", options.patch_px}, {"@block@", block},
-      {"@curate_width@", is_small ? 4 : 16}, {"@curate_epochs@", is_small ? 2 : 16}, {"@folds@", is_small ? 2 : 4},
+      {"@curate_width@", is_small ? 4 : 8}, {"@curate_epochs@", is_small ? 2 : 12}, {"@folds@", is_small ? 2 : 4},
       {"@top@", std::max(1, cells * cells / 3)},
-      {"@mae_epochs@", is_small ? 1 : 4}, {"@unet_width@", is_small ? 4 : 16}, {"@unet_epochs@", is_small ? 1 : 12}};
+      {"@mae_epochs@", is_small ? 1 : 3}, {"@unet_width@", is_small ? 4 : 12}, {"@unet_epochs@", is_small ? 1 : 12}};
   std::string text = kTemplate;
   for (const auto& [name, value] : values) replace(text, name, std::to_string(value));
   return text;

@@ -104,8 +104,8 @@ class RegionWriter {
       FeatureToWrite feature{.polygon = {}, .line = degrees(road.line), .texts = {{"id", road.id}, {"class", road.road_class}}, .reals = {}, .integers = {}};
       auto truth = feature;
       truth.reals["width_m"] = road.width_m;
-      if (road.width) feature.texts["width"] = *road.width;
-      if (road.lanes) feature.integers["lanes"] = *road.lanes;
+      feature.texts["width"] = road.width;
+      feature.integers["lanes"] = road.lanes;
       vectors_.roads.push_back(std::move(feature));
       vectors_.true_roads.push_back(std::move(truth));
     }

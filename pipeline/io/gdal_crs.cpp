@@ -23,7 +23,11 @@ struct TextCloser {
 geometry::Crs from_wkt(const std::string& wkt, const std::string& what) {
   if (wkt.size() > kLongestCrsText) throw ItemError(Reason::bad_crs, what + " has a CRS text of " + std::to_string(wkt.size()) + " bytes");
   try {
-    return geometry::Crs::from_text(wkt);
+    auto crs = geometry::Crs::from_text(wkt);
+    if (crs.epsg() == 0) return crs;
+    // GDAL's WKT of one code differs by thread and cache (datum or ensemble); the code's own does not.
+    auto known = geometry::Crs::from_epsg(crs.epsg());
+    return known.same_as(crs) ? known : crs;
   } catch (const Error& error) {
     throw ItemError(Reason::bad_crs, what + " has a CRS that cannot be used: " + error.what());
   }

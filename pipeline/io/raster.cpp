@@ -155,13 +155,34 @@ RasterInfo info_of(GDALDataset& dataset, const fs::path& file, const OpenPolicy&
   return info;
 }
 
-[[noreturn]] void fail_reading(const fs::path& file, const Window& w) {
-  const std::string message = CPLGetLastErrorMsg();
-  const bool shorter = message.find("ead error") != std::string::npos || message.find("got ") != std::string::npos ||
-                       message.find("remature") != std::string::npos || message.find("TIFFSeek") != std::string::npos;
+/// All that GDAL says on this thread while it lives: the last message alone hides the cause.
+class GdalMessages {
+ public:
+  GdalMessages() { CPLPushErrorHandlerEx(take, this); }
+  ~GdalMessages() { CPLPopErrorHandler(); }
+  GdalMessages(const GdalMessages&) = delete;
+  GdalMessages& operator=(const GdalMessages&) = delete;
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  static void CPL_STDCALL take(CPLErr level, CPLErrorNum, const char* message) noexcept {
+    auto& text = static_cast<GdalMessages*>(CPLGetErrorHandlerUserData())->text_;
+    if (level < CE_Warning || text.size() > 2000) return;
+    try {
+      text += (text.empty() ? "" : "; ") + std::string(message);
+    } catch (...) {
+      return;  // out of memory: a shorter text
+    }
+  }
+  std::string text_;
+};
+
+[[noreturn]] void fail_reading(const fs::path& file, const Window& w, const std::string& said) {
+  const auto tells = [&](const char* text) { return said.find(text) != std::string::npos; };
+  const bool shorter = tells("ead error") || tells("bytes, expected") || tells("remature") || tells("Seek error") || tells("annot read");
   throw ItemError(shorter ? Reason::truncated : Reason::read_error,
                   "reading " + std::to_string(w.width) + " x " + std::to_string(w.height) + " pixels at column " + std::to_string(w.col) + ", row " +
-                      std::to_string(w.row) + " of " + file.filename().string() + " failed" + gdal_message());
+                      std::to_string(w.row) + " of " + file.filename().string() + " failed (GDAL: " + said.substr(0, 500) + ")");
 }
 
 void check_window(const RasterInfo& info, const fs::path& file, const Window& w) {
@@ -170,9 +191,9 @@ void check_window(const RasterInfo& info, const fs::path& file, const Window& w)
 }
 
 void read_bytes(GDALRasterBand& band, const fs::path& file, const Window& w, std::span<std::uint8_t> out) {
-  CPLErrorReset();
+  const GdalMessages messages;
   if (band.RasterIO(GF_Read, int(w.col), int(w.row), int(w.width), int(w.height), out.data(), int(w.width), int(w.height), GDT_Byte, 0, 0, nullptr) != CE_None)
-    fail_reading(file, w);
+    fail_reading(file, w, messages.text());
 }
 
 /// Alpha or mask of one more band: a pixel stays valid only if it is valid here too.
@@ -216,10 +237,10 @@ void Raster::read(std::span<const int> bands, const Window& window, std::span<st
   if (out.size() != bytes) throw ItemError(Reason::read_error, "a buffer of " + std::to_string(out.size()) + " bytes is given for " + std::to_string(bytes));
   std::vector<int> numbers;
   for (const int band : bands) numbers.push_back(band + 1);
-  CPLErrorReset();
+  const GdalMessages messages;
   const auto result = dataset_->RasterIO(GF_Read, int(window.col), int(window.row), int(window.width), int(window.height), out.data(), int(window.width),
                                          int(window.height), gdal_type(type), int(numbers.size()), numbers.data(), 0, 0, 0, nullptr);
-  if (result != CE_None) fail_reading(file_, window);
+  if (result != CE_None) fail_reading(file_, window, messages.text());
 }
 
 bool Raster::has_mask() const {

@@ -46,17 +46,28 @@ class Counter {
   std::int64_t done_ = 0, total_;
 };
 
-void scan_tiles(ScannedSource& source, const SourceContext& how, const std::map<std::string, FileHash>& hashes, const RunContext& context, Counter& counter) {
+/// Scans the acquisitions `which`, in parallel; each has its own place for the result.
+void scan_tiles(ScannedSource& source, const std::vector<std::size_t>& which, const SourceContext& how, Depth depth,
+                const std::map<std::string, FileHash>& hashes, const RunContext& context) {
   source.tiles.resize(source.inputs.acquisitions.size());
   const auto memory = context.memory_bytes / static_cast<std::size_t>(8 * std::max(1, context.threads));
+  Counter counter(context, static_cast<std::int64_t>(which.size()));
   tbb::task_arena arena(std::max(1, context.threads));
   arena.execute([&] {
-    tbb::parallel_for(std::size_t{0}, source.tiles.size(), [&](std::size_t i) {
+    tbb::parallel_for(std::size_t{0}, which.size(), [&](std::size_t i) {
       context.check_stop();
-      source.tiles[i] = scan_tile(source.inputs.acquisitions[i], how, hashes, memory);
-      counter.one_more();
+      source.tiles[which[i]] = scan_tile(source.inputs.acquisitions[which[i]], how, depth, hashes, memory);
+      if (depth == Depth::pixels) counter.one_more();
     });
   });
+}
+
+template <class Wanted>
+std::vector<std::size_t> tiles_where(const ScannedSource& source, const Wanted& wanted) {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < source.inputs.acquisitions.size(); ++i)
+    if (wanted(i)) out.push_back(i);
+  return out;
 }
 
 /// What the tiles of a source have to agree on, to lie in one array.
@@ -82,7 +93,7 @@ std::optional<Key> most_frequent(const std::vector<ScannedTile>& tiles, const au
 bool is_grouped(const ScannedTile& tile) { return !tile.files.empty() && !tile.files.front().band.empty(); }
 
 std::optional<Kind> agreed_kind(const std::vector<ScannedTile>& tiles) {
-  const auto usable = [](const ScannedTile& tile) { return !tile.bands.empty() && tile.row.status != "removed"; };
+  const auto usable = [](const ScannedTile& tile) { return !tile.bands.empty() && tile.row.status == "ok"; };
   const auto count = most_frequent<std::size_t>(tiles, [&](const auto& t) { return usable(t) ? std::optional(t.bands.size()) : std::nullopt; });
   if (!count) return std::nullopt;
   const auto dtype = most_frequent<shard::DType>(
@@ -96,7 +107,7 @@ std::optional<Kind> agreed_kind(const std::vector<ScannedTile>& tiles) {
 /// Quarantines tiles whose bands are not those of the source.
 void require_kind(ScannedSource& source, const Kind& kind) {
   for (auto& tile : source.tiles) {
-    if (tile.bands.empty() || tile.row.status == "removed") continue;
+    if (tile.bands.empty() || tile.row.status != "ok") continue;
     const auto names = names_of(tile.bands);
     const auto missing = std::find_if(kind.names.begin(), kind.names.end(), [&](const auto& n) { return std::find(names.begin(), names.end(), n) == names.end(); });
     std::string text;
@@ -140,28 +151,25 @@ std::vector<TileBand> describe_bands(const ScannedSource& source, const Kind& ki
   return {};
 }
 
+/// Bands of every file first, so that pixels are read only of tiles that fit together.
 ScannedSource scan_source(const StageInput& in, const std::string& name, const RunContext& context) {
   ScannedSource source{name, find_inputs(in.job, name), {}, {}};
   if (context.limit > 0 && source.inputs.acquisitions.size() > static_cast<std::size_t>(context.limit))
     source.inputs.acquisitions.resize(static_cast<std::size_t>(context.limit));
   const auto hashes = hash_files(in.job, in.manifest, paths_of(source.inputs), context.threads);
   auto how = source_context(in.job, name);
-  Counter counter(context, static_cast<std::int64_t>(source.inputs.acquisitions.size()));
-  scan_tiles(source, how, hashes, context, counter);
-  if (const auto kind = agreed_kind(source.tiles)) {
-    source.bands.all = describe_bands(source, *kind);
-    require_kind(source, *kind);
-    source.bands.left_out = empty_bands(source);
-    if (!source.bands.left_out.empty()) {
-      // Validity asks for all required bands, so it has to be found again without these.
-      how.left_out = source.bands.left_out;
-      how.names = kind->names;
-      Counter again(context, static_cast<std::int64_t>(source.inputs.acquisitions.size()));
-      scan_tiles(source, how, hashes, context, again);
-      auto rest = *kind;
-      std::erase_if(rest.names, [&](const auto& n) { return std::find(how.left_out.begin(), how.left_out.end(), n) != how.left_out.end(); });
-      require_kind(source, rest);
-    }
+  scan_tiles(source, tiles_where(source, [](auto) { return true; }), how, Depth::bands, hashes, context);
+  const auto kind = agreed_kind(source.tiles);
+  if (!kind) return source;
+  source.bands.all = describe_bands(source, *kind);
+  require_kind(source, *kind);
+  how.names = kind->names;
+  scan_tiles(source, tiles_where(source, [&](auto i) { return source.tiles[i].row.status == "ok"; }), how, Depth::pixels, hashes, context);
+  source.bands.left_out = empty_bands(source);
+  if (!source.bands.left_out.empty()) {
+    // Validity asks for all required bands, so it has to be found again without these.
+    how.left_out = source.bands.left_out;
+    scan_tiles(source, tiles_where(source, [&](auto i) { return was_looked_at(source.tiles[i]); }), how, Depth::pixels, hashes, context);
   }
   mark_duplicates(source.tiles);
   return source;

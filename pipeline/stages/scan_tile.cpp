@@ -252,7 +252,8 @@ void reject(ScannedTile& tile, const std::string& status, index::Reason reason, 
   tile.rejection = {"scan", tile.row.tile_id, *tile.row.reason, tile.row.path + ": " + detail};
 }
 
-ScannedTile scan_tile(const Acquisition& acquisition, const SourceContext& source, const std::map<std::string, FileHash>& hashes, std::size_t memory_bytes) {
+ScannedTile scan_tile(const Acquisition& acquisition, const SourceContext& source, Depth depth, const std::map<std::string, FileHash>& hashes,
+                      std::size_t memory_bytes) {
   auto tile = start(acquisition, hashes);
   try {
     if (acquisition.problem) throw ItemError(*acquisition.problem);
@@ -267,7 +268,7 @@ ScannedTile scan_tile(const Acquisition& acquisition, const SourceContext& sourc
     tile.row.time_known = acquired.time_known;
     if (is_outside_period(source.job.source(source.source), acquired))
       reject(tile, "removed", Reason::outside_period, "acquired " + *acquired.time);
-    else
+    else if (depth == Depth::pixels)
       look_at_pixels(reader, source, memory_bytes, tile);
   } catch (const ItemError& error) {
     tile.row.geom.clear();

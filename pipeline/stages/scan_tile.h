@@ -36,9 +36,12 @@ struct SourceContext {
 };
 SourceContext source_context(const Job& job, const std::string& source);
 
+/// How far to look: what the headers say, or all pixels too.
+enum class Depth { bands, pixels };
+
 /// Never throws for what is wrong with the acquisition: it comes back quarantined with a reason.
-ScannedTile scan_tile(const Acquisition& acquisition, const SourceContext& source, const std::map<std::string, FileHash>& hashes,
-                      std::size_t memory_bytes);
+ScannedTile scan_tile(const Acquisition& acquisition, const SourceContext& source, Depth depth,
+                      const std::map<std::string, FileHash>& hashes, std::size_t memory_bytes);
 
 /// Sets status, reason and the rejection row.
 void reject(ScannedTile& tile, const std::string& status, index::Reason reason, const std::string& detail);

@@ -14,6 +14,7 @@ __extension__ using Wide = __int128;
 constexpr int kGridBits = 46;
 constexpr int kMaxRounds = 64;
 constexpr std::int64_t kMaxPairs = 400'000'000;
+constexpr std::size_t kMaxEntries = 24'000'000;  // 8 bytes each
 constexpr std::size_t kBruteForceEdges = 24;
 
 struct Split {
@@ -93,9 +94,12 @@ class CellIndex {
         static_cast<std::int64_t>(std::sqrt(static_cast<double>(edges.size()))), 1, 4096);
     width_ = (high.x - low.x) / side_ + 1;
     height_ = (high.y - low.y) / side_ + 1;
-    for (std::uint32_t i = 0; i < edges.size(); ++i) list(edges[i], i);
+    for (std::uint32_t i = 0; i < edges.size() && !is_full(); ++i) list(edges[i], i);
     std::sort(entries_.begin(), entries_.end());
   }
+
+  /// True if the edges lie in too many cells: a bundle of long ones.
+  [[nodiscard]] bool is_full() const { return entries_.size() > kMaxEntries; }
 
   void test_pairs(Meetings& meetings) const {
     for (std::size_t begin = 0; begin < entries_.size() && !meetings.too_many();) {
@@ -189,6 +193,19 @@ std::vector<GridEdge> cut(const std::vector<GridEdge>& edges, std::vector<Split>
   return pieces;
 }
 
+/// False if there are too many pairs to look at.
+bool test_all_pairs(const std::vector<GridEdge>& edges, Meetings& meetings) {
+  if (edges.size() <= kBruteForceEdges) {
+    for (std::uint32_t i = 0; i < edges.size(); ++i)
+      for (std::uint32_t j = i + 1; j < edges.size(); ++j) meetings.test(i, j);
+    return true;
+  }
+  const CellIndex cells(edges);
+  if (cells.is_full()) return false;
+  cells.test_pairs(meetings);
+  return !meetings.too_many();
+}
+
 }  // namespace
 
 SnapGrid::SnapGrid(std::vector<MapXY> points) {
@@ -237,13 +254,7 @@ Noded node(std::vector<GridEdge> edges) {
   result.was_planar = !merge_equal(edges);
   for (int round = 0; round < kMaxRounds && !edges.empty(); ++round) {
     Meetings meetings(edges);
-    if (edges.size() <= kBruteForceEdges) {
-      for (std::uint32_t i = 0; i < edges.size(); ++i)
-        for (std::uint32_t j = i + 1; j < edges.size(); ++j) meetings.test(i, j);
-    } else {
-      CellIndex(edges).test_pairs(meetings);
-    }
-    result.converged = !meetings.too_many();
+    result.converged = test_all_pairs(edges, meetings);
     if (!result.converged || meetings.splits().empty()) break;
     result.was_planar = false;
     edges = cut(edges, meetings.splits());

@@ -41,20 +41,32 @@ MapXY middle_of(const geometry::MapLine& line) {
   return line.back();
 }
 
+void extend(Box& box, const Box& more) {
+  if (more.empty()) return;
+  if (box.empty()) box = more;
+  box = {std::min(box.min_x, more.min_x), std::min(box.min_y, more.min_y), std::max(box.max_x, more.max_x), std::max(box.max_y, more.max_y)};
+}
+
+/// Polygons that reach far beyond the windows of a zone are cut first: projections fold the other
+/// side of the world onto this one. What lies near is left alone, to the bit.
+geometry::MapMultiPolygon near(geometry::MapMultiPolygon polygons, const Box& windows, const geometry::Crs& crs) {
+  if (windows.empty()) return polygons;
+  const double far = crs.is_geographic() ? 2 : 200'000 / std::max(crs.metres_per_unit(), 1e-9);
+  const Box b{windows.min_x - far, windows.min_y - far, windows.max_x + far, windows.max_y + far};
+  const Box own = geometry::bounds(polygons);
+  if (own.min_x >= b.min_x && own.max_x <= b.max_x && own.min_y >= b.min_y && own.max_y <= b.max_y) return polygons;
+  return geometry::intersection(polygons, {geometry::MapPolygon{
+      {{b.min_x, b.min_y}, {b.max_x, b.min_y}, {b.max_x, b.max_y}, {b.min_x, b.max_y}, {b.min_x, b.min_y}}, {}}});
+}
+
 Box degrees_of(const LabelObjects& objects) {
   Box all;
-  for (const auto& object : objects.objects) {
-    const Box& b = object.box;
-    if (all.empty()) all = b;
-    all = {std::min(all.min_x, b.min_x), std::min(all.min_y, b.min_y), std::max(all.max_x, b.max_x), std::max(all.max_y, b.max_y)};
-  }
+  for (const auto& object : objects.objects) extend(all, object.box);
   Box degrees;
   for (const MapXY corner : {MapXY{all.min_x, all.min_y}, MapXY{all.max_x, all.max_y}, MapXY{all.min_x, all.max_y}, MapXY{all.max_x, all.min_y}}) {
     const auto p = geometry::geographic(corner, objects.crs);
     if (!p) continue;
-    if (degrees.empty()) degrees = {p->lon_deg, p->lat_deg, p->lon_deg, p->lat_deg};
-    degrees = {std::min(degrees.min_x, p->lon_deg), std::min(degrees.min_y, p->lat_deg),
-               std::max(degrees.max_x, p->lon_deg), std::max(degrees.max_y, p->lat_deg)};
+    extend(degrees, {p->lon_deg, p->lat_deg, p->lon_deg, p->lat_deg});
   }
   return degrees;
 }
@@ -67,7 +79,7 @@ VectorMasks::VectorMasks(const LabelGround& ground, LabelObjects& objects) : gro
 }
 
 /// Windows that the box of an object touches, compared in the layer's CRS.
-std::vector<VectorMasks::Pair> VectorMasks::meetings(LabelObjects& objects) const {
+std::vector<VectorMasks::Pair> VectorMasks::meetings(LabelObjects& objects) {
   double widest_m = 0;
   for (const auto& object : objects.objects) widest_m = std::max(widest_m, object.half_width_m);
   std::vector<Box> boxes(ground_.windows.size());
@@ -77,6 +89,8 @@ std::vector<VectorMasks::Pair> VectorMasks::meetings(LabelObjects& objects) cons
     const auto mapped = geometry::projected(ground_of(window, units_beyond(window, zone, widest_m)), zone, objects.crs, 50);
     if (mapped) boxes[w] = geometry::bounds(*mapped);
   });
+  zone_boxes_.resize(ground_.zones.size());
+  for (std::size_t w = 0; w < boxes.size(); ++w) extend(zone_boxes_[ground_.windows[w].zone], boxes[w]);
   const BoxCells cells(boxes);
   std::vector<Pair> pairs;
   for (std::uint32_t k = 0; k < objects.objects.size(); ++k) {
@@ -99,7 +113,7 @@ bool VectorMasks::place_one(const LabelObjects& objects, std::size_t index, std:
   placed.rank = object.rank;
   placed.feature = object.feature;
   if (!object.polygons.empty()) {
-    auto mapped = geometry::projected(object.polygons, objects.crs, crs, kDensifyM);
+    auto mapped = geometry::projected(near(object.polygons, zone_boxes_[zone], objects.crs), objects.crs, crs, kDensifyM);
     if (mapped) placed.polygons = std::move(*mapped);
     return mapped.has_value();
   }
@@ -143,7 +157,7 @@ void VectorMasks::place_extent(const LabelObjects& objects) {
   extents_.resize(ground_.zones.size());
   for (std::size_t zone = 0; zone < ground_.zones.size() && !everywhere_; ++zone)
     for (const auto& polygons : objects.extent) {
-      auto mapped = geometry::projected(polygons, objects.crs, ground_.zones[zone], kDensifyM);
+      auto mapped = geometry::projected(near(polygons, zone_boxes_[zone], objects.crs), objects.crs, ground_.zones[zone], kDensifyM);
       if (!mapped)
         throw Error::failed("layer " + objects.layer + ": its extent cannot be moved to " + ground_.zones[zone].name() +
                             "; give a vector file of the true extent, or extent: all");

@@ -38,7 +38,7 @@ class VectorMasks {
   };
   using Pair = std::pair<std::uint32_t, std::uint32_t>;  ///< window, index into placed_
 
-  std::vector<Pair> meetings(LabelObjects& objects) const;
+  std::vector<Pair> meetings(LabelObjects& objects);
   void place(LabelObjects& objects, std::vector<Pair> window_and_object);
   bool place_one(const LabelObjects& objects, std::size_t object, std::size_t zone, Placed& placed) const;
   void place_extent(const LabelObjects& objects);
@@ -48,6 +48,7 @@ class VectorMasks {
   std::vector<Placed> placed_;
   std::vector<Pair> by_window_;   ///< sorted by window, then rank, then feature
   bool everywhere_ = false;
+  std::vector<geometry::Box> zone_boxes_;  ///< per zone: all its windows, in the layer's CRS
   std::vector<std::vector<geometry::MapMultiPolygon>> extents_;  ///< per zone
 };
 

@@ -166,7 +166,7 @@ void RasterMasks::State::read_strip(const LabelWindow& window, std::int64_t firs
 
 RasterMasks::RasterMasks(const std::string& layer, const LayerConfig& config, const std::filesystem::path& file,
                          const std::filesystem::path& extent_file, const OpenPolicy& policy, const LabelGround& ground)
-    : state_(new State{layer, file, policy, ground, {}, {}, {}, {}, {}, {}, {}}) {
+    : state_(std::make_unique<State>(State{layer, file, policy, ground, {}, {}, {}, {}, {}, {}, {}})) {
   State& s = *state_;
   const Raster raster = s.open();
   const RasterInfo& info = raster.info();

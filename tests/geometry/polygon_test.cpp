@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/geometry.hpp>
 #include <boost/geometry/geometries/multi_polygon.hpp>
 #include <boost/geometry/geometries/point_xy.hpp>
@@ -145,6 +146,24 @@ TEST(Overlay, TouchingPolygonsShareNothing) {
   EXPECT_EQ(unite({square(0, 0, 1), square(1, 0, 1)}).size(), 1U);
 }
 
+TEST(Overlay, KeepsHolesWithTheInnermostPolygonAroundThem) {
+  const auto frame = [](double from) {
+    MapMultiPolygon p = square(from, from, 20 - 2 * from);
+    p[0].holes.push_back(square(from + 1, from + 1, 18 - 2 * from)[0].outer);
+    std::reverse(p[0].holes[0].begin(), p[0].holes[0].end());
+    return p;
+  };
+  const MapMultiPolygon nested = unite({frame(0), frame(2), frame(4), frame(6)});
+  ASSERT_EQ(nested.size(), 4U);
+  for (const MapPolygon& p : nested) {
+    ASSERT_EQ(p.holes.size(), 1U);
+    EXPECT_NEAR(p.holes[0][0].x - p.outer[0].x, 1, 1e-9);
+  }
+  const auto traced = outline(bitmask_from_ascii("#####\n#...#\n#.#.#\n#...#\n#####"));
+  ASSERT_EQ(traced.size(), 2U);
+  EXPECT_EQ(traced[0].holes.size() + traced[1].holes.size(), 1U);
+}
+
 TEST(Overlay, OfAPolygonWithItselfIsItself) {
   std::mt19937 random(17);
   for (int k = 0; k < 100; ++k) {
@@ -249,6 +268,15 @@ TEST(Gate, ManyVerticesAreFast) {
   EXPECT_EQ(gate(star).outcome, Gate::ok);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   EXPECT_LT(seconds.count(), 15.0);
+}
+
+TEST(Gate, AMillionSpikesCostAnErrorNotTheMachine) {
+  std::mt19937 random(30);
+  const auto start = std::chrono::steady_clock::now();
+  const GatedPolygons gated = gate(random_star(random, 999'000, {5e5, 4e6}, 1e5));
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  EXPECT_TRUE(gated.outcome == Gate::ok || gated.outcome == Gate::rejected);
+  EXPECT_LT(seconds.count(), 30.0);
 }
 
 TEST(ConvexHull, ContainsAllPointsAndTurnsLeft) {

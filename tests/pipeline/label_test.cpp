@@ -265,6 +265,32 @@ TEST(Label, HigherPriorityIsDrawnLaterAndOutsideTheExtentIsIgnored) {
   EXPECT_EQ(row.object_count, 2);
 }
 
+TEST(Label, AnExtentOfTheWholeWorldLeavesNothingOut) {
+  World world(kLattice, {{50000, 500064, 16}});
+  Features f;
+  f.polygon(square(500050, 5000540, 40));
+  for (const char* corner : {"[[[-179,-89],[-178,-89],[-178,-88],[-179,-89]]]", "[[[179,89],[178,89],[178,88],[179,89]]]"})
+    f.add(std::string("{\"type\":\"Polygon\",\"coordinates\":") + corner + "}", "\"kind\":\"a\"");
+  world.write("f.geojson", f.text());
+  LayerConfig layer = polygons_of("f.geojson");
+  layer.extent.kind = ExtentKind::bounds;
+  world.job.layers = {{"things", layer}};
+  world.run();
+  const auto row = index::masks(world.manifest(), "things").at(0);
+  EXPECT_EQ(row.ignore_frac, 0);
+  EXPECT_EQ(row.object_count, 1);
+}
+
+TEST(Label, APolygonAroundHalfTheWorldIsDrawnWhereItIs) {
+  World world(kLattice, {{50000, 500064, 16}});
+  Features f;
+  f.add("{\"type\":\"Polygon\",\"coordinates\":[[[-170,-80],[170,-80],[170,80],[-170,80],[-170,-80]]]}", "\"kind\":\"a\"");
+  world.write("f.geojson", f.text());
+  world.job.layers = {{"land", polygons_of("f.geojson")}};
+  world.run();
+  EXPECT_EQ(index::masks(world.manifest(), "land").at(0).positive_frac, 1);
+}
+
 TEST(Label, LinesHaveTheirWidthOnTheGroundAndCloseTheirJunctions) {
   World world({32633, 1, {0, 0}}, {{500000, 5000200, 200}});
   Features f;

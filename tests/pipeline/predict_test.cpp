@@ -61,7 +61,7 @@ TEST(PredictFrame, IsThePartOfTheLatticeThatCoversTheTile) {
   EXPECT_EQ(frame.affine.c, 499995);
   EXPECT_EQ(frame.affine.f, 5000015);
   EXPECT_EQ(frame.width, 41);
-  EXPECT_EQ(frame.height, 32);
+  EXPECT_EQ(frame.height, 31);
 }
 
 /// Frame and style of the mosaic tests: three classes, not numbered 0, 1, 2.

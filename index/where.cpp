@@ -63,7 +63,7 @@ std::vector<std::string> select_top(const Manifest& m, const std::string& layer,
   const std::string sql = "SELECT id FROM (SELECT l.location_id AS id, s.value AS value, " + std::string(kVerdict) +
                           " AS verdict FROM location l JOIN score s ON s.location_id = l.location_id "
                           "WHERE s.layer = ?1 AND s.metric = ?2 AND s.tile_id IS NULL AND s.object_id IS NULL) "
-                          "WHERE verdict IS NOT 'reject' ORDER BY verdict IS NOT 'accept', value DESC, id LIMIT ?3";
+                          "WHERE verdict IS NOT 'reject' ORDER BY verdict IS NOT 'accept', iif(?2 = 'clipped_frac', -value, value) DESC, id LIMIT ?3";
   return with_purpose(m, "selecting the best by " + metric, [&] {
     SQLite::Statement statement(m.database(), sql);
     bind_all(statement, layer, metric, top);

@@ -80,7 +80,7 @@ ReportJson sample_section(const ReportInput& input) {
   ReportJson out = ReportJson::array();
   for (const auto& location : spread(index::locations(input.manifest), chips.masks(layer))) {
     const auto image = chips.chip(location.location_id, layer);
-    if (!image.empty()) out.push_back({{"image", image}, {"title", location.location_id}, {"text", location.split.value_or("") + " " + std::to_string(location.view_count) + " views"}});
+    if (!image.empty()) out.push_back({{"image", image}, {"title", location.location_id}, {"text", location.split.value_or("") + " " + std::to_string(location.view_count) + (location.view_count == 1 ? " view" : " views")}});
   }
   if (out.empty()) return nullptr;
   return {{"chips", out}, {"layer", layer}};

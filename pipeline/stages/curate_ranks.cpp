@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ranks, weights, rules and verdicts.
+// Ranks, weights and rules.
 #include "pipeline/stages/curate_ranks.h"
-
-#include <SQLiteCpp/SQLiteCpp.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -15,16 +13,6 @@ namespace tilewright::pipeline {
 namespace {
 
 using Names = std::set<std::string>;
-
-/// Locations of a layer on which a person gave `verdict`.
-Names verdicts(const index::Manifest& manifest, const std::string& layer, const std::string& verdict) {
-  SQLite::Statement query(manifest.database(), "SELECT location_id FROM verdict WHERE layer = ? AND verdict = ?");
-  query.bind(1, layer);
-  query.bind(2, verdict);
-  Names out;
-  while (query.executeStep()) out.insert(query.getColumn(0).getString());
-  return out;
-}
 
 std::string rule_text(const SubsetConfig& subset) {
   if (subset.where) return *subset.where;
@@ -52,23 +40,16 @@ std::string values_found(const index::Manifest& manifest, const std::string& lay
   return text;
 }
 
-Names members_of(const index::Manifest& manifest, const CurateConfig& config, const SubsetConfig& subset, StageReport& report) {
+/// Those that match in every curated layer; verdicts win over the rule inside the selection.
+Names members_of(const index::Manifest& manifest, const CurateConfig& config, const SubsetConfig& subset) {
   std::optional<Names> members;
-  Names accepted, rejected;
   for (const auto& layer : config.layers) {
     const auto found = matches(manifest, layer, subset);
     Names here(found.begin(), found.end());
     if (members) std::erase_if(here, [&](const auto& id) { return !members->contains(id); });
     members = std::move(here);
-    accepted.merge(verdicts(manifest, layer, "accept"));
-    rejected.merge(verdicts(manifest, layer, "reject"));
   }
-  Names out = members.value_or(Names{});
-  if (!accepted.empty() || !rejected.empty())
-    report.notes.push_back(std::to_string(accepted.size()) + " accepted and " + std::to_string(rejected.size()) + " rejected verdicts win over scores");
-  out.merge(accepted);
-  std::erase_if(out, [&](const auto& id) { return rejected.contains(id); });
-  return out;
+  return members.value_or(Names{});
 }
 
 }  // namespace
@@ -113,7 +94,7 @@ std::map<std::string, double> weights_of(const CurateConfig& config) {
 
 void write_subsets(index::Manifest& manifest, const CurateConfig& config, StageReport& report) {
   for (const auto& [name, subset] : config.subsets) {
-    const auto members = members_of(manifest, config, subset, report);
+    const auto members = members_of(manifest, config, subset);
     if (members.empty())
       throw Error::failed("curate: no location is in subset " + name + " (rule: " + rule_text(subset) + "); found " +
                           values_found(manifest, config.layers.front()) + "; loosen the rule");

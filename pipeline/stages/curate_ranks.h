@@ -31,7 +31,7 @@ std::map<std::string, double> combined_ranks(const std::map<std::string, MetricV
 std::map<std::string, double> weights_of(const CurateConfig& config);
 
 /// Writes the subsets of the job into the manifest (inside a transaction): locations that match the rule in
-/// every curated layer, then accepted ones added and rejected ones removed. Throws Error::failed if a
+/// every curated layer; accepted ones match any rule, rejected ones none (index/where.h). Throws Error::failed if a
 /// subset is empty, naming its rule and the best value found.
 void write_subsets(index::Manifest& manifest, const CurateConfig& config, StageReport& report);
 

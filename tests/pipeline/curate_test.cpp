@@ -258,7 +258,7 @@ TEST_F(CurateStage, VerdictsWinOverScoresAndSurviveARerun) {
   job_.curate->subsets = {{"half", {.where = "combined >= 0.5", .by = {}, .top = {}}}};
   for (int round = 0; round < 2; ++round) {
     run();
-    EXPECT_EQ(index::subset_members(*manifest_, "half"), (std::vector<std::string>{id(1), id(2), id(5)}));
+    EXPECT_EQ(index::subset_members(*manifest_, "half"), (std::vector<std::string>{id(5), id(1), id(2)}));
   }
 }
 

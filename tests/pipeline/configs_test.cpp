@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every job file of the tree loads, says what it is for, and finds its data.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+
+#include "index/reason.h"
+#include "pipeline/config/load.h"
+#include "pipeline/io/file_glob.h"
+#include "pipeline/io/vector_layer.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace tilewright;
+using namespace tilewright::pipeline;
+
+const fs::path kSource = TILEWRIGHT_SOURCE_DIR;
+
+std::vector<fs::path> config_files() {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(kSource / "configs"))
+    if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+class Config : public testing::TestWithParam<fs::path> {};
+
+TEST_P(Config, LoadsAndNeedsNothingThatIsNotBuilt) {
+  const auto job = load_job(GetParam());
+  EXPECT_FALSE(job.sources.empty());
+  EXPECT_TRUE(not_in_this_version(job).empty());
+  EXPECT_EQ(job.workspace().lexically_normal(), (kSource / "work" / GetParam().stem()).lexically_normal());
+}
+
+TEST_P(Config, BeginsWithTheLicenceAndSaysWhatItIsFor) {
+  std::ifstream in(GetParam());
+  std::string first, second;
+  std::getline(in, first);
+  std::getline(in, second);
+  EXPECT_EQ(first, "# SPDX-License-Identifier: Apache-2.0");
+  EXPECT_TRUE(second.starts_with("# ") && second.size() > 20) << second;
+}
+
+TEST_P(Config, FindsItsFilesAndTheFieldsOfItsLayers) {
+  if (!fs::exists(kSource / "../shared/data")) GTEST_SKIP() << "needs the sample data at ../shared/data";
+  const auto job = load_job(GetParam());
+  for (const auto& [name, source] : job.sources) {
+    for (const auto& pattern : source.files) EXPECT_FALSE(glob_files(job, pattern).empty()) << name << ": " << pattern;
+    for (const auto& quality : source.quality)
+      EXPECT_TRUE(!quality.files || !glob_files(job, *quality.files).empty()) << quality.files.value_or("");
+  }
+  for (const auto& [name, layer] : job.layers) {
+    EXPECT_TRUE(!layer.raster || fs::exists(job.resolve(*layer.raster))) << layer.raster.value_or("");
+    if (!layer.vector) continue;
+    std::vector<std::string> wanted;
+    if (layer.class_rule.by_field) wanted.push_back(layer.class_rule.by_field->field);
+    if (layer.width && layer.width->lanes) wanted.push_back(*layer.width->lanes);
+    if (layer.width && layer.width->attribute) wanted.push_back(*layer.width->attribute);
+    EXPECT_FALSE(read_vector_layer(job.resolve(*layer.vector), layer.layer.value_or(""), wanted, {}).features.empty()) << name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Config, testing::ValuesIn(config_files()),
+                         [](const auto& each) { return each.param.stem().string(); });
+
+TEST(Configs, ThereIsOneForEachSetThatTheManualNames) {
+  std::set<std::string> names;
+  for (const auto& file : config_files()) names.insert(file.stem().string());
+  for (const char* name : {"landsat8_ny", "landsat8_ny_b2", "naip_utm17_utm18", "naip_nd", "slovenia", "alexandria", "vegas_roads", "kampala", "enmap_potsdam", "nasty"})
+    EXPECT_TRUE(names.contains(name)) << name;
+}
+
+}  // namespace

@@ -73,9 +73,10 @@ geometry::Lattice lattice_of_zone(const index::Manifest& manifest, const GridCon
     if (tiles[n].grid.crs.epsg() == epsg && is_on_resolution(tiles[n].grid, grid.resolution_m))
       origins.push_back({tiles[n].grid.affine.c, tiles[n].grid.affine.f});
   lattice.origin = index::most_common_phase(origins, grid.resolution_m);
+  const std::string why = origins.empty() ? "no tile has this resolution"
+                                          : "chosen as the most common phase of " + std::to_string(origins.size()) + " tiles on this resolution, (0, 0) if several are";
   notes.push_back("grid EPSG:" + std::to_string(epsg) + " at " + number(grid.resolution_m) + " m has its lattice origin at (" +
-                  number(lattice.origin.x) + ", " + number(lattice.origin.y) + "): the phase of most of " + std::to_string(origins.size()) +
-                  " tiles on this resolution, frozen from now on");
+                  number(lattice.origin.x) + ", " + number(lattice.origin.y) + "), frozen from now on: " + why);
   return lattice;
 }
 

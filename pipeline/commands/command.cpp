@@ -31,7 +31,7 @@ void add_machine_flags(CLI::App& app, Invocation& in) {
 void add_stage_flags(CLI::App& app, Invocation& in) {
   app.add_option("--max-bad", in.max_bad, "fail if more inputs are bad, such as 5% or 12 (limits.max_bad)")->type_name("N|N%");
   app.add_option("--force", in.force, "do this stage even if it is up to date; repeatable")->type_name("STAGE")->allow_extra_args(false);
-  app.add_option("--limit", in.limit, "only the first N items, to try a job")->type_name("N")->check(CLI::PositiveNumber);
+  app.add_option("--limit", in.limit, "only the first N items, to try a job")->type_name("N")->check(CLI::Validator(CLI::PositiveNumber).description(""));
   app.add_flag("--dry-run", in.dry_run, "say what would be done, and why; write nothing");
   app.add_flag("--overwrite", in.overwrite, "start runs anew instead of resuming them");
 }

@@ -38,7 +38,10 @@ std::string lower(std::string text) {
 
 }  // namespace
 
-fs::path Job::workspace() const { return (folder() / workspace_text).lexically_normal(); }
+fs::path Job::workspace() const {
+  auto place = (folder() / workspace_text).lexically_normal();
+  return place.has_filename() ? place : place.parent_path();
+}
 
 fs::path Job::resolve(const std::string& path) const {
   const auto root = root_of(path);

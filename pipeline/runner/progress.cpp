@@ -17,7 +17,7 @@ constexpr int kBarWidth = 24;
 
 std::string duration_text(double seconds) {
   std::array<char, 32> buffer{};
-  if (seconds < 90) std::snprintf(buffer.data(), buffer.size(), "%.0f s", seconds);
+  if (seconds < 120) std::snprintf(buffer.data(), buffer.size(), "%.0f s", seconds);
   else if (seconds < 5400) std::snprintf(buffer.data(), buffer.size(), "%.0f min", seconds / 60);
   else std::snprintf(buffer.data(), buffer.size(), "%.1f h", seconds / 3600);
   return buffer.data();

@@ -91,13 +91,15 @@ std::string versions_json() {
 }
 
 /// Runs one stage and records it; an error is logged with its stage before it travels on.
-StageReport do_stage(const StageRow& row, const StageInput& in, const StageKey& key, const RunContext& context, const Log& log) {
+/// A forced stage forgets its rows first: else one that goes on where it stopped would find all done.
+StageReport do_stage(const StageRow& row, const StageInput& in, const StageKey& key, bool is_forced, const RunContext& context, const Log& log) {
   const std::string name(row.name);
   log.write("info", "stage started", {{"stage", name}, {"key", key.digest}});
   index::StageRunRow run{.stage = name, .key = "", .started = now_utc(), .finished = "", .config_json = parts_json(key), .versions_json = versions_json(), .counts_json = ""};
   try {
     const StageJournal journal(in.manifest);
     in.manifest.in_transaction([&] {
+      if (is_forced) index::clear_stage(in.manifest, name);
       mark_stale(in.manifest, name);
       for (const auto& dependent : dependent_stages(name)) mark_stale(in.manifest, dependent);
     });
@@ -151,7 +153,7 @@ class Loop {
     if (status.state == StageState::up_to_date) return outcome;
     const auto started = std::chrono::steady_clock::now();
     outcome.action = StageOutcome::Action::done;
-    outcome.report = do_stage(row, in_, status.key, context_, log_);
+    outcome.report = do_stage(row, in_, status.key, is_forced, context_, log_);
     outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     return outcome;
   }
@@ -177,7 +179,7 @@ RunReport run_range(const StageInput& in, const std::vector<const StageRow*>& ra
     report.stages.push_back(std::move(outcome));
     if (!options.dry_run && row->name == "scan") check_bad_inputs(in.job, in.manifest);
   }
-  report.quarantined = quarantined_tiles(in.manifest, names);
+  if (!options.dry_run) report.quarantined = quarantined_tiles(in.manifest, names);
   return report;
 }
 

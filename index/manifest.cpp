@@ -13,6 +13,7 @@
 #include "geometry/version.h"
 #include "index/manifest_schema.h"
 #include "index/manifest_sql.h"
+#include "index/shard/failpoint.h"
 
 namespace tilewright::index {
 namespace {
@@ -211,7 +212,9 @@ void Manifest::in_transaction(const std::function<void()>& work) {
   with_purpose(*this, "writing a transaction", [&] {
     SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
     work();
+    if (TW_FAILPOINT("manifest.before_commit")) throw SQLite::Exception("failpoint", SQLITE_FULL);
     transaction.commit();
+    if (TW_FAILPOINT("manifest.after_commit")) throw SQLite::Exception("failpoint", SQLITE_IOERR);
   });
 }
 

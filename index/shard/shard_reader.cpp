@@ -49,15 +49,16 @@ std::span<const std::byte> MappedFile::bytes() const {
   return {static_cast<const std::byte*>(state_->data), state_->size};
 }
 
-std::span<const std::byte> MappedFile::range(std::int64_t offset, std::int64_t length) const {
-  const auto size = static_cast<std::int64_t>(state_->size);
-  if (offset < 0 || length < 0 || offset > size || length > size - offset)
-    throw Error::failed("bytes " + std::to_string(offset) + " + " + std::to_string(length) + " leave " +
-                        state_->file.string() + " of " + std::to_string(size) + " bytes: it is damaged or another file");
-  return bytes().subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(length));
-}
-
 namespace {
+
+std::span<const std::byte> part_of(std::span<const std::byte> bytes, std::int64_t offset, std::int64_t length,
+                                   const std::string& what) {
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  if (offset < 0 || length < 0 || offset > size || length > size - offset)
+    throw Error::failed("bytes " + std::to_string(offset) + " + " + std::to_string(length) + " leave " + what + " of " +
+                        std::to_string(size) + " bytes: it is damaged or another file");
+  return bytes.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(length));
+}
 
 /// One line of an .idx file, with the place for messages.
 struct IndexLine {
@@ -148,6 +149,10 @@ IndexEntry entry_of(const TarMember& member, std::int64_t offset, std::span<cons
 
 }  // namespace
 
+std::span<const std::byte> MappedFile::range(std::int64_t offset, std::int64_t length) const {
+  return part_of(bytes(), offset, length, state_->file.string());
+}
+
 fs::path index_file(const fs::path& tar_file) { return fs::path(tar_file).replace_extension(".idx"); }
 
 std::string index_text(std::span<const IndexEntry> entries) {
@@ -162,11 +167,14 @@ std::string index_text(std::span<const IndexEntry> entries) {
 
 std::vector<IndexEntry> read_index(const fs::path& idx_file) {
   const MappedFile file(idx_file);
-  std::string_view rest(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  return parse_index({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, idx_file.string());
+}
+
+std::vector<IndexEntry> parse_index(std::string_view rest, const std::string& what) {
   std::vector<IndexEntry> entries;
   for (std::size_t number = 1; !rest.empty(); ++number) {
     const auto end = rest.find('\n');
-    const std::string where = idx_file.string() + ", line " + std::to_string(number);
+    const std::string where = what + ", line " + std::to_string(number);
     if (end == std::string_view::npos) throw Error::failed(where + ": the line does not end: the file is cut off");
     entries.push_back(parse_entry(split_line(rest.substr(0, end), where)));
     rest.remove_prefix(end + 1);
@@ -176,25 +184,28 @@ std::vector<IndexEntry> read_index(const fs::path& idx_file) {
 
 std::vector<IndexEntry> scan_tar(const fs::path& tar_file) {
   const MappedFile file(tar_file);
-  const std::string what = tar_file.string();
-  const auto size = static_cast<std::int64_t>(file.bytes().size());
+  return scan_tar(file.bytes(), tar_file.string());
+}
+
+std::vector<IndexEntry> scan_tar(std::span<const std::byte> tar, const std::string& what) {
+  const auto size = static_cast<std::int64_t>(tar.size());
   std::vector<IndexEntry> entries;
   std::set<std::string> names;
   std::int64_t offset = 0;
   while (offset + kTarBlock <= size) {
-    const auto member = parse_ustar(file.range(offset, kTarBlock), what);
+    const auto member = parse_ustar(part_of(tar, offset, kTarBlock, what), what);
     offset += kTarBlock;
     if (!member) break;
     if (member->size > size - offset)
       throw Error::failed(what + " is cut off: member " + member->name + " of " + std::to_string(member->size) +
                           " bytes leaves the file");
     if (!names.insert(member->name).second) throw Error::failed(what + " holds member " + member->name + " twice");
-    entries.push_back(entry_of(*member, offset, file.range(offset, member->size), what));
+    entries.push_back(entry_of(*member, offset, part_of(tar, offset, member->size, what), what));
     offset += padded(member->size);
   }
   // The first block of zeros was read; a second one ends the archive, then only zeros may follow.
   if (offset + kTarBlock > size) throw Error::failed(what + " is cut off: its two end blocks are missing");
-  const auto rest = file.range(offset, size - offset);
+  const auto rest = part_of(tar, offset, size - offset, what);
   if (!std::all_of(rest.begin(), rest.end(), [](std::byte b) { return b == std::byte{0}; }))
     throw Error::failed(what + " is damaged: there are bytes after its end");
   return entries;

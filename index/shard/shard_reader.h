@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "index/shard/npy.h"
@@ -41,9 +42,11 @@ std::filesystem::path index_file(const std::filesystem::path& tar_file);
 std::string index_text(std::span<const IndexEntry> entries);
 /// Reads <shard>.idx (throws Error::failed with file and line on damage).
 std::vector<IndexEntry> read_index(const std::filesystem::path& idx_file);
+std::vector<IndexEntry> parse_index(std::string_view text, const std::string& what);
 /// Walks the tar itself (ustar; refuses GNU and PAX extensions and sizes that leave the file) and
 /// hashes every member: index_text of the result is the .idx file.
 std::vector<IndexEntry> scan_tar(const std::filesystem::path& tar_file);
+std::vector<IndexEntry> scan_tar(std::span<const std::byte> tar, const std::string& what);
 
 /// What of `tar_file` is not as ShardWriter writes it, though every member may be well: headers,
 /// padding, end blocks. "" if nothing: then each byte is covered by a rule or a member's hash.

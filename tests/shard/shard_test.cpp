@@ -197,10 +197,8 @@ TEST(ScanTar, CutOffFilesAreErrors) {
   const ScratchFolder folder;
   write_example(folder / "a-000000.tar", 5);
   const std::string whole = read_text(folder / "a-000000.tar");
-  for (std::size_t bytes = 0; bytes < whole.size(); bytes += 97) {
-    write_text(folder / "cut.tar", whole.substr(0, bytes));
-    EXPECT_THROW(scan_tar(folder / "cut.tar"), Error) << bytes;
-  }
+  for (std::size_t bytes = 0; bytes < whole.size(); ++bytes)
+    EXPECT_THROW(scan_tar(std::as_bytes(std::span(whole).first(bytes)), "cut off"), Error) << bytes;
 }
 
 TEST(ScanTar, NoFlippedBitGoesUnseen) {
@@ -210,7 +208,7 @@ TEST(ScanTar, NoFlippedBitGoesUnseen) {
   const std::string index = read_text(folder / "a-000000.idx");
   ASSERT_EQ(deviation_from_layout(folder / "a-000000.tar", scan_tar(folder / "a-000000.tar")), "");
   std::mt19937 random(9);
-  for (int i = 0; i < 1500; ++i) {
+  for (int i = 0; i < 500; ++i) {
     std::string copy = whole;
     const std::size_t at = random() % copy.size();
     copy[at] = static_cast<char>(copy[at] ^ (1U << (random() % 8)));
@@ -242,13 +240,12 @@ TEST(ReadIndex, TwentyThousandMutantsNeverCrash) {
   const ScratchFolder folder;
   write_example(folder / "a-000000.tar", 7);
   const std::string good = read_text(folder / "a-000000.idx");
+  const MappedFile tar(folder / "a-000000.tar");
   std::mt19937 random(11);
   int refused = 0;
   for (int i = 0; i < 20000; ++i) {
-    write_text(folder / "m.idx", mutated(good, random));
     try {
-      const MappedFile tar(folder / "a-000000.tar");
-      for (const auto& entry : read_index(folder / "m.idx"))
+      for (const auto& entry : parse_index(mutated(good, random), "mutant"))
         if (entry.dtype) (void)array_at(tar, entry.offset, entry.length);
     } catch (const Error&) {
       ++refused;
@@ -278,9 +275,9 @@ TEST(ScanTar, TwentyThousandMutantsNeverCrash) {
       file.replace(148, 6, text, 6);
     }
     if (random() % 8 == 0) file.resize(random() % file.size());
-    write_text(folder / "m.tar", file);
+    const std::vector<char> tight(file.begin(), file.end());  // no bytes beyond the end to read by accident
     try {
-      for (const auto& entry : scan_tar(folder / "m.tar")) EXPECT_LE(entry.offset + entry.length, 4096);
+      for (const auto& entry : scan_tar(std::as_bytes(std::span(tight)), "mutant")) EXPECT_LE(entry.offset + entry.length, 4096);
     } catch (const Error&) {
     }
   }

@@ -39,7 +39,9 @@ Json read_request(const fs::path& file) {
 }
 
 /// Paths of a request are relative to its folder.
-void anchor(std::string& path, const fs::path& folder) { path = (folder / path).lexically_normal().string(); }
+void anchor(std::string& path, const fs::path& folder) {
+  path = (folder / path).lexically_normal().string();
+}
 void anchor(std::optional<std::string>& path, const fs::path& folder) {
   if (path) anchor(*path, folder);
 }
@@ -53,7 +55,8 @@ Request request_from(const fs::path& file) {
 
 void train(const fs::path& file, const LearnContext& context) {
   auto request = request_from<TrainRequest>(file);
-  for (auto* path : {&request.workspace, &request.dataset, &request.run_folder}) anchor(*path, file.parent_path());
+  for (auto* path : {&request.workspace, &request.dataset, &request.run_folder})
+    anchor(*path, file.parent_path());
   anchor(request.init_folder, file.parent_path());
   anchor(request.init_file, file.parent_path());
   run_train(request, context);
@@ -61,19 +64,23 @@ void train(const fs::path& file, const LearnContext& context) {
 
 void evaluate(const fs::path& file, const LearnContext& context) {
   auto request = request_from<EvaluateRequest>(file);
-  for (auto* path : {&request.workspace, &request.dataset, &request.run_folder}) anchor(*path, file.parent_path());
+  for (auto* path : {&request.workspace, &request.dataset, &request.run_folder})
+    anchor(*path, file.parent_path());
   run_evaluate(request, context);
 }
 
 void predict(const fs::path& file, const LearnContext& context) {
   auto request = request_from<PredictRequest>(file);
-  for (auto* path : {&request.run_folder, &request.dataset, &request.input_shard, &request.output_shard}) anchor(*path, file.parent_path());
+  for (auto* path :
+       {&request.run_folder, &request.dataset, &request.input_shard, &request.output_shard})
+    anchor(*path, file.parent_path());
   run_predict(request, context);
 }
 
 void folds(const fs::path& file, const LearnContext& context) {
   auto request = request_from<FoldsRequest>(file);
-  for (auto* path : {&request.workspace, &request.dataset, &request.samples, &request.folds, &request.output_shard, &request.scratch_folder})
+  for (auto* path : {&request.workspace, &request.dataset, &request.samples, &request.folds,
+                     &request.output_shard, &request.scratch_folder})
     anchor(*path, file.parent_path());
   run_folds(request, context);
 }
@@ -90,14 +97,17 @@ constexpr Verb kVerbs[] = {
 };
 
 int help(std::ostream& out, int code) {
-  out << "tilewright-learn VERB REQUEST.json\n\nStarted by tilewright; the request is one JSON file.\n";
-  for (const auto& verb : kVerbs) out << "  " << verb.name << std::string(12 - verb.name.size(), ' ') << verb.what << "\n";
+  out << "tilewright-learn VERB REQUEST.json\n\nStarted by tilewright; the request is one JSON "
+         "file.\n";
+  for (const auto& verb : kVerbs)
+    out << "  " << verb.name << std::string(12 - verb.name.size(), ' ') << verb.what << "\n";
   out << "  doctor      versions and devices\n  --version   version\n";
   return code;
 }
 
 int doctor() {
-  std::cout << "tilewright-learn " << kVersion << "\nLibTorch " << TORCH_VERSION << "\ndevices: " << device_summary() << "\n";
+  std::cout << "tilewright-learn " << kVersion << "\nLibTorch " << TORCH_VERSION
+            << "\ndevices: " << device_summary() << "\n";
   return 0;
 }
 
@@ -136,7 +146,9 @@ class SignalWatch {
 LearnContext context_of(const SignalWatch& watch) {
   LearnContext context;
   context.stop = watch.token();
-  context.on_progress = [last = std::chrono::steady_clock::time_point{}](std::int64_t done, std::int64_t total, const std::string& unit) mutable {
+  context.on_progress = [last = std::chrono::steady_clock::time_point{}](
+                            std::int64_t done, std::int64_t total,
+                            const std::string& unit) mutable {
     const auto now = std::chrono::steady_clock::now();
     if (done < total && now - last < std::chrono::milliseconds(100)) return;
     last = now;

@@ -39,15 +39,17 @@ void read_number(std::string_view text, T& value, const char* column, const std:
   if (text == "-") return;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size())
-    throw Error::failed(where + ": column " + column + " is '" + std::string(text) +
-                        "', expected a number; make the dataset again: tilewright dataset JOB --force dataset");
+    throw Error::failed(
+        where + ": column " + column + " is '" + std::string(text) +
+        "', expected a number; make the dataset again: tilewright dataset JOB --force dataset");
 }
 
 SampleRow parse_row(std::string_view line, const std::string& where) {
   const auto f = fields_of(line);
   if (f.size() != kColumns)
     throw Error::failed(where + " has " + std::to_string(f.size()) + " columns, expected " +
-                        std::to_string(kColumns) + "; make the dataset again: tilewright dataset JOB --force dataset");
+                        std::to_string(kColumns) +
+                        "; make the dataset again: tilewright dataset JOB --force dataset");
   SampleRow row;
   row.sample = f[0];
   row.location = f[1];
@@ -72,11 +74,15 @@ std::string identity_of(Json document) {
 
 Json parse_file(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
-  if (!in) throw Error::failed("cannot open the dataset " + file.string() + "; run: tilewright dataset JOB");
+  if (!in)
+    throw Error::failed("cannot open the dataset " + file.string() +
+                        "; run: tilewright dataset JOB");
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   Json document = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!document.is_object())
-    throw Error::failed(file.string() + " is not a JSON document; make the dataset again: tilewright dataset JOB --force dataset");
+    throw Error::failed(
+        file.string() +
+        " is not a JSON document; make the dataset again: tilewright dataset JOB --force dataset");
   return document;
 }
 
@@ -85,19 +91,24 @@ Json parse_file(const std::filesystem::path& file) {
 std::string format_row(const SampleRow& row) {
   const bool has_mask = row.mask_shard != "-";
   std::ostringstream out;
-  out << row.sample << '\t' << row.location << '\t' << row.input << '\t' << row.view << '\t' << row.acquired << '\t'
-      << row.shard << '\t' << row.offset << '\t' << row.length << '\t' << row.mask_shard << '\t'
-      << (has_mask ? std::to_string(row.mask_offset) : "-") << '\t'
-      << (has_mask ? std::to_string(row.mask_length) : "-") << '\t' << row.target << '\t' << number_text(row.weight);
+  out << row.sample << '\t' << row.location << '\t' << row.input << '\t' << row.view << '\t'
+      << row.acquired << '\t' << row.shard << '\t' << row.offset << '\t' << row.length << '\t'
+      << row.mask_shard << '\t' << (has_mask ? std::to_string(row.mask_offset) : "-") << '\t'
+      << (has_mask ? std::to_string(row.mask_length) : "-") << '\t' << row.target << '\t'
+      << number_text(row.weight);
   return out.str();
 }
 
 std::vector<SampleRow> read_part(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
-  if (!in) throw Error::failed("cannot open the part file " + file.string() + "; run: tilewright dataset JOB");
+  if (!in)
+    throw Error::failed("cannot open the part file " + file.string() +
+                        "; run: tilewright dataset JOB");
   std::string line;
   if (!std::getline(in, line) || line != kPartHeader)
-    throw Error::failed(file.string() + ":1 is not the header of a part file; make the dataset again: tilewright dataset JOB --force dataset");
+    throw Error::failed(file.string() +
+                        ":1 is not the header of a part file; make the dataset again: tilewright "
+                        "dataset JOB --force dataset");
   std::vector<SampleRow> rows;
   for (std::int64_t number = 2; std::getline(in, line); ++number)
     rows.push_back(parse_row(line, file.string() + ":" + std::to_string(number)));
@@ -107,13 +118,15 @@ std::vector<SampleRow> read_part(const std::filesystem::path& file) {
 DatasetFile read_dataset(const std::filesystem::path& dataset_json) {
   const Json document = parse_file(dataset_json);
   if (const auto found = document.value("version", 0); found != kDatasetVersion)
-    throw Error::failed(dataset_json.string() + " has version " + std::to_string(found) + ", this program reads version " +
-                        std::to_string(kDatasetVersion) + "; make the dataset again: tilewright dataset JOB --force dataset");
+    throw Error::failed(dataset_json.string() + " has version " + std::to_string(found) +
+                        ", this program reads version " + std::to_string(kDatasetVersion) +
+                        "; make the dataset again: tilewright dataset JOB --force dataset");
   DatasetFile dataset;
   read_json(document, dataset, dataset_json.string());
   if (const auto found = identity_of(document); found != dataset.sha256)
-    throw Error::failed(dataset_json.string() + " was changed after it was written (sha256 " + found + ", recorded " +
-                        dataset.sha256 + "); make the dataset again: tilewright dataset JOB --force dataset");
+    throw Error::failed(dataset_json.string() + " was changed after it was written (sha256 " +
+                        found + ", recorded " + dataset.sha256 +
+                        "); make the dataset again: tilewright dataset JOB --force dataset");
   return dataset;
 }
 

@@ -38,24 +38,27 @@ std::vector<Tap> taps_of(int size, double start, double length) {
   for (int i = 0; i < size; ++i) {
     const double place = std::clamp((i + 0.5) * length / size - 0.5, 0.0, length - 1);
     const double below = std::floor(place);
-    taps[static_cast<std::size_t>(i)] = {static_cast<int>(start + below), static_cast<int>(start + std::min(below + 1, length - 1)),
+    taps[static_cast<std::size_t>(i)] = {static_cast<int>(start + below),
+                                         static_cast<int>(start + std::min(below + 1, length - 1)),
                                          static_cast<float>(place - below)};
   }
   return taps;
 }
 
-void resize_plane(std::span<const float> source, std::span<float> target, int size, const std::vector<Tap>& rows,
-                  const std::vector<Tap>& columns) {
+void resize_plane(std::span<const float> source, std::span<float> target, int size,
+                  const std::vector<Tap>& rows, const std::vector<Tap>& columns) {
   for (int y = 0; y < size; ++y) {
     const auto& row = rows[static_cast<std::size_t>(y)];
     const auto* upper = source.data() + static_cast<std::ptrdiff_t>(row.first) * size;
     const auto* lower = source.data() + static_cast<std::ptrdiff_t>(row.second) * size;
     for (int x = 0; x < size; ++x) {
       const auto& column = columns[static_cast<std::size_t>(x)];
-      const float above = upper[column.first] + column.weight * (upper[column.second] - upper[column.first]);
-      const float below = lower[column.first] + column.weight * (lower[column.second] - lower[column.first]);
-      target[static_cast<std::size_t>(y) * static_cast<std::size_t>(size) + static_cast<std::size_t>(x)] =
-          above + row.weight * (below - above);
+      const float above =
+          upper[column.first] + column.weight * (upper[column.second] - upper[column.first]);
+      const float below =
+          lower[column.first] + column.weight * (lower[column.second] - lower[column.first]);
+      target[static_cast<std::size_t>(y) * static_cast<std::size_t>(size) +
+             static_cast<std::size_t>(x)] = above + row.weight * (below - above);
     }
   }
 }
@@ -63,11 +66,13 @@ void resize_plane(std::span<const float> source, std::span<float> target, int si
 void crop(Patch& patch, CounterRandom& random) {
   const int size = patch.size;
   const auto window = draw_window(size, random);
-  const auto rows = taps_of(size, window.top, window.height), columns = taps_of(size, window.left, window.width);
+  const auto rows = taps_of(size, window.top, window.height),
+             columns = taps_of(size, window.left, window.width);
   const auto pixels = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
   const auto source = patch.image;
   for (std::size_t c = 0; c < static_cast<std::size_t>(patch.channels); ++c)
-    resize_plane(std::span(source).subspan(c * pixels, pixels), std::span(patch.image).subspan(c * pixels, pixels), size, rows, columns);
+    resize_plane(std::span(source).subspan(c * pixels, pixels),
+                 std::span(patch.image).subspan(c * pixels, pixels), size, rows, columns);
   if (patch.mask.empty()) return;
   const auto mask = patch.mask;
   const auto nearest = [size](double start, double length, int i) {
@@ -75,15 +80,18 @@ void crop(Patch& patch, CounterRandom& random) {
   };
   for (int y = 0; y < size; ++y)
     for (int x = 0; x < size; ++x)
-      patch.mask[static_cast<std::size_t>(y) * static_cast<std::size_t>(size) + static_cast<std::size_t>(x)] =
-          mask[nearest(window.top, window.height, y) * static_cast<std::size_t>(size) + nearest(window.left, window.width, x)];
+      patch.mask[static_cast<std::size_t>(y) * static_cast<std::size_t>(size) +
+                 static_cast<std::size_t>(x)] =
+          mask[nearest(window.top, window.height, y) * static_cast<std::size_t>(size) +
+               nearest(window.left, window.width, x)];
 }
 
 /// Calls `f(plane)` for each channel and the mask.
 template <class F>
 void each_plane(Patch& patch, const F& f) {
   const auto pixels = static_cast<std::size_t>(patch.size) * static_cast<std::size_t>(patch.size);
-  for (std::size_t c = 0; c < static_cast<std::size_t>(patch.channels); ++c) f(patch.image.data() + c * pixels);
+  for (std::size_t c = 0; c < static_cast<std::size_t>(patch.channels); ++c)
+    f(patch.image.data() + c * pixels);
   if (!patch.mask.empty()) f(patch.mask.data());
 }
 
@@ -95,7 +103,8 @@ void flip_columns(Patch& patch) {
 
 void flip_rows(Patch& patch) {
   each_plane(patch, [size = patch.size](auto* plane) {
-    for (int y = 0; y < size / 2; ++y) std::swap_ranges(plane + y * size, plane + (y + 1) * size, plane + (size - 1 - y) * size);
+    for (int y = 0; y < size / 2; ++y)
+      std::swap_ranges(plane + y * size, plane + (y + 1) * size, plane + (size - 1 - y) * size);
   });
 }
 
@@ -119,7 +128,8 @@ void rotate(Patch& patch, CounterRandom& random) {
 }
 
 void brightness(Patch& patch, CounterRandom& random) {
-  const auto gain = static_cast<float>(random.uniform(0.8, 1.2)), shift = static_cast<float>(random.uniform(-0.1, 0.1));
+  const auto gain = static_cast<float>(random.uniform(0.8, 1.2)),
+             shift = static_cast<float>(random.uniform(-0.1, 0.1));
   for (auto& value : patch.image) value = value * gain + shift;
 }
 
@@ -141,8 +151,10 @@ std::span<const Augmentation> augmentations() { return kTable; }
 
 std::vector<std::size_t> augmentation_rows(const std::vector<std::string>& names) {
   for (const auto& name : names)
-    if (std::none_of(kTable.begin(), kTable.end(), [&](const auto& row) { return row.name == name; }))
-      throw Error::config("augment: '" + name + "' is not known; any of: crop, flip, rotate, brightness, noise");
+    if (std::none_of(kTable.begin(), kTable.end(),
+                     [&](const auto& row) { return row.name == name; }))
+      throw Error::config("augment: '" + name +
+                          "' is not known; any of: crop, flip, rotate, brightness, noise");
   std::vector<std::size_t> rows;
   for (std::size_t i = 0; i < kTable.size(); ++i)
     if (std::find(names.begin(), names.end(), kTable[i].name) != names.end()) rows.push_back(i);

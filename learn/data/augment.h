@@ -26,11 +26,10 @@ struct Augmentation {
 };
 
 /// In the order in which they run, whatever order the job names them in.
-///   crop        window of 20-100 % of the area, aspect 3/4-4/3, back to the full size: bilinear, masks nearest
-///   flip        left-right and up-down, each with probability 1/2
-///   rotate      0, 90, 180 or 270 degrees
-///   brightness  x * U(0.8, 1.2) + U(-0.1, 0.1), one draw for all channels
-///   noise       x + 0.05 N(0, 1) for every value
+///   crop        window of 20-100 % of the area, aspect 3/4-4/3, back to the full size: bilinear,
+///   masks nearest flip        left-right and up-down, each with probability 1/2 rotate      0, 90,
+///   180 or 270 degrees brightness  x * U(0.8, 1.2) + U(-0.1, 0.1), one draw for all channels noise
+///   x + 0.05 N(0, 1) for every value
 std::span<const Augmentation> augmentations();
 
 /// Numbers of the rows that `names` name, in running order; throws Error::config for unknown names.

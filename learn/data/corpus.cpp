@@ -12,7 +12,8 @@ namespace tilewright::learn {
 std::vector<CorpusSample> group_rows(std::vector<SampleRow> rows) {
   std::vector<CorpusSample> samples;
   for (auto& row : rows) {
-    if (samples.empty() || samples.back().name != row.sample) samples.push_back({row.sample, row.location, {}});
+    if (samples.empty() || samples.back().name != row.sample)
+      samples.push_back({row.sample, row.location, {}});
     samples.back().rows.push_back(std::move(row));
   }
   return samples;
@@ -24,7 +25,8 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
     const auto file = dataset_json.parent_path() / part.file;
     auto rows = read_part(file);
     if (const auto found = shard::sha256_file(file); found != part.sha256)
-      throw Error::failed(file.string() + " was changed after it was written (sha256 " + found + ", recorded " + part.sha256 +
+      throw Error::failed(file.string() + " was changed after it was written (sha256 " + found +
+                          ", recorded " + part.sha256 +
                           "); make the dataset again: tilewright dataset JOB --force dataset");
     parts_[name] = group_rows(std::move(rows));
   }
@@ -40,14 +42,16 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
 
 void Corpus::map_shards() {
   const auto map_one = [&](const std::string& shard) {
-    if (shard != "-" && !shards_.contains(shard)) shards_.emplace(shard, shard::MappedFile(workspace_ / shard));
+    if (shard != "-" && !shards_.contains(shard))
+      shards_.emplace(shard, shard::MappedFile(workspace_ / shard));
   };
   for (const auto& [name, samples] : parts_)
     for (const auto& sample : samples)
       for (const auto& row : sample.rows) {
         if (row.input < 0 || static_cast<std::size_t>(row.input) >= dataset_.inputs.size())
-          throw Error::failed("sample " + row.sample + " names input " + std::to_string(row.input) + " of " +
-                              std::to_string(dataset_.inputs.size()) + "; make the dataset again: tilewright dataset JOB --force dataset");
+          throw Error::failed("sample " + row.sample + " names input " + std::to_string(row.input) +
+                              " of " + std::to_string(dataset_.inputs.size()) +
+                              "; make the dataset again: tilewright dataset JOB --force dataset");
         map_one(row.shard);
         map_one(row.mask_shard);
       }
@@ -59,7 +63,8 @@ const std::vector<CorpusSample>& Corpus::part(const std::string& name) const {
   return found == parts_.end() ? none : found->second;
 }
 
-shard::ArrayView Corpus::array(const std::string& shard, std::int64_t offset, std::int64_t length) const {
+shard::ArrayView Corpus::array(const std::string& shard, std::int64_t offset,
+                               std::int64_t length) const {
   return shard::array_at(shards_.at(shard), offset, length);
 }
 

@@ -34,7 +34,8 @@ class Corpus {
   [[nodiscard]] const DatasetFile& dataset() const { return dataset_; }
   /// Empty if the dataset has no such part.
   [[nodiscard]] const std::vector<CorpusSample>& part(const std::string& name) const;
-  [[nodiscard]] shard::ArrayView array(const std::string& shard, std::int64_t offset, std::int64_t length) const;
+  [[nodiscard]] shard::ArrayView array(const std::string& shard, std::int64_t offset,
+                                       std::int64_t length) const;
 
   [[nodiscard]] int channels() const;  ///< of all inputs together
   [[nodiscard]] int size_px() const;   ///< largest edge of an input

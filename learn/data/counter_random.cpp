@@ -22,8 +22,10 @@ std::uint64_t mixed(std::uint64_t x) {
 
 }  // namespace
 
-CounterRandom::CounterRandom(std::initializer_list<std::uint64_t> parts) : state_(0x9e3779b97f4a7c15ULL) {
-  for (const auto part : parts) state_ = mixed(state_ ^ mixed(part + 0x9e3779b97f4a7c15ULL)) + 0x9e3779b97f4a7c15ULL;
+CounterRandom::CounterRandom(std::initializer_list<std::uint64_t> parts)
+    : state_(0x9e3779b97f4a7c15ULL) {
+  for (const auto part : parts)
+    state_ = mixed(state_ ^ mixed(part + 0x9e3779b97f4a7c15ULL)) + 0x9e3779b97f4a7c15ULL;
 }
 
 std::uint64_t CounterRandom::next() {
@@ -49,7 +51,8 @@ std::vector<std::int64_t> epoch_order(std::int64_t count, std::uint64_t seed, st
   std::iota(order.begin(), order.end(), 0);
   CounterRandom random{seed, static_cast<std::uint64_t>(epoch), kOrderPurpose};
   for (auto left = count; left > 1; --left)
-    std::swap(order[static_cast<std::size_t>(left - 1)], order[static_cast<std::size_t>(random.below(left))]);
+    std::swap(order[static_cast<std::size_t>(left - 1)],
+              order[static_cast<std::size_t>(random.below(left))]);
   return order;
 }
 

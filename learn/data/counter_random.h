@@ -14,10 +14,10 @@ class CounterRandom {
  public:
   CounterRandom(std::initializer_list<std::uint64_t> parts);
   std::uint64_t next();
-  double uniform();                          ///< [0, 1)
-  double uniform(double low, double high);   ///< [low, high)
-  std::int64_t below(std::int64_t count);    ///< 0 .. count - 1; count >= 1
-  double normal();                           ///< mean 0, variance 1 (Box-Muller)
+  double uniform();                         ///< [0, 1)
+  double uniform(double low, double high);  ///< [low, high)
+  std::int64_t below(std::int64_t count);   ///< 0 .. count - 1; count >= 1
+  double normal();                          ///< mean 0, variance 1 (Box-Muller)
 
  private:
   std::uint64_t state_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loader threads: each takes the next batch number, fills its buffers, and puts them in their place.
+// Loader threads: each takes the next batch number, fills its buffers, and puts them in their
+// place.
 #include "learn/data/loader.h"
 
 #include <algorithm>
@@ -26,9 +27,11 @@ struct Loader::State {
   std::exception_ptr failure;
   std::vector<std::jthread> threads;  // last member: joined before the rest goes
 
-  State(const Corpus& c, const std::vector<CorpusSample>& s, LoaderConfig l) : corpus(c), samples(s), config(std::move(l)) {
+  State(const Corpus& c, const std::vector<CorpusSample>& s, LoaderConfig l)
+      : corpus(c), samples(s), config(std::move(l)) {
     const auto count = static_cast<std::int64_t>(samples.size());
-    batch_count = count / config.batch + (count % config.batch >= std::max(config.smallest_batch, 1) ? 1 : 0);
+    batch_count =
+        count / config.batch + (count % config.batch >= std::max(config.smallest_batch, 1) ? 1 : 0);
     next_to_fill = next_to_give = batch_count;  // nothing to do before start()
   }
 
@@ -50,20 +53,24 @@ void append(RawBatch& batch, const ReadResult& read, bool twin) {
 
 }  // namespace
 
-RawBatch Loader::State::fill(std::int64_t number, std::int64_t of_epoch, std::vector<std::int64_t> chosen) const {
+RawBatch Loader::State::fill(std::int64_t number, std::int64_t of_epoch,
+                             std::vector<std::int64_t> chosen) const {
   RawBatch batch;
   batch.number = number;
   batch.count = static_cast<int>(chosen.size());
   batch.channels = corpus.channels();
   batch.size = corpus.size_px();
-  const auto values = chosen.size() * static_cast<std::size_t>(batch.channels) * static_cast<std::size_t>(batch.size) * static_cast<std::size_t>(batch.size);
+  const auto values = chosen.size() * static_cast<std::size_t>(batch.channels) *
+                      static_cast<std::size_t>(batch.size) * static_cast<std::size_t>(batch.size);
   batch.image.reserve(values);
   if (config.twins) batch.twin.reserve(values);
   for (const auto sample : chosen) {
     const auto& entry = samples[static_cast<std::size_t>(sample)];
     for (int twin = 0; twin < (config.twins ? 2 : 1); ++twin) {
       const auto read = read_sample(corpus, entry, config.plan, of_epoch, sample, twin);
-      if (read.has_non_finite && (batch.non_finite.empty() || batch.non_finite.back() != entry.name)) batch.non_finite.push_back(entry.name);
+      if (read.has_non_finite &&
+          (batch.non_finite.empty() || batch.non_finite.back() != entry.name))
+        batch.non_finite.push_back(entry.name);
       append(batch, read, twin == 1);
     }
   }
@@ -78,7 +85,9 @@ void Loader::State::work(const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     const auto number = next_to_fill++;
     const auto tag = epoch_tag, of_epoch = epoch;
-    const auto begin = number * config.batch, end = std::min<std::int64_t>(begin + config.batch, static_cast<std::int64_t>(samples.size()));
+    const auto begin = number * config.batch,
+               end = std::min<std::int64_t>(begin + config.batch,
+                                            static_cast<std::int64_t>(samples.size()));
     std::vector<std::int64_t> chosen(order.begin() + begin, order.begin() + end);
     lock.unlock();
     std::exception_ptr error;
@@ -90,8 +99,10 @@ void Loader::State::work(const std::stop_token& stop) {
     }
     lock.lock();
     if (tag != epoch_tag) continue;
-    if (error) failure = error;
-    else ready.emplace(number, std::move(batch));
+    if (error)
+      failure = error;
+    else
+      ready.emplace(number, std::move(batch));
     changed.notify_all();
   }
 }
@@ -99,7 +110,8 @@ void Loader::State::work(const std::stop_token& stop) {
 Loader::Loader(const Corpus& corpus, const std::vector<CorpusSample>& samples, LoaderConfig config)
     : state_(std::make_unique<State>(corpus, samples, std::move(config))) {
   for (int i = 0; i < std::max(state_->config.threads, 1); ++i)
-    state_->threads.emplace_back([state = state_.get()](const std::stop_token& stop) { state->work(stop); });
+    state_->threads.emplace_back(
+        [state = state_.get()](const std::stop_token& stop) { state->work(stop); });
 }
 
 Loader::~Loader() {
@@ -115,7 +127,8 @@ std::int64_t Loader::batches() const { return state_->batch_count; }
 void Loader::start(std::int64_t epoch, std::int64_t first) {
   const auto count = static_cast<std::int64_t>(state_->samples.size());
   std::vector<std::int64_t> order;
-  if (state_->config.shuffle) order = epoch_order(count, state_->config.plan.seed, epoch);
+  if (state_->config.shuffle)
+    order = epoch_order(count, state_->config.plan.seed, epoch);
   else
     for (std::int64_t i = 0; i < count; ++i) order.push_back(i);
   {
@@ -133,7 +146,8 @@ void Loader::start(std::int64_t epoch, std::int64_t first) {
 std::optional<RawBatch> Loader::next() {
   std::unique_lock lock(state_->mutex);
   if (state_->next_to_give >= state_->batch_count) return std::nullopt;
-  state_->changed.wait(lock, [&] { return state_->failure || state_->ready.contains(state_->next_to_give); });
+  state_->changed.wait(
+      lock, [&] { return state_->failure || state_->ready.contains(state_->next_to_give); });
   if (!state_->ready.contains(state_->next_to_give)) std::rethrow_exception(state_->failure);
   auto batch = std::move(state_->ready.extract(state_->next_to_give).mapped());
   ++state_->next_to_give;

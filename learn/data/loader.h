@@ -15,21 +15,21 @@ namespace tilewright::learn {
 struct LoaderConfig {
   ReadPlan plan;
   int batch = 8;
-  bool shuffle = false;       ///< order = epoch_order(count, plan.seed, epoch)
-  bool twins = false;         ///< also fill `twin` (contrastive recipes)
-  int smallest_batch = 1;     ///< a last batch with fewer samples is left out
+  bool shuffle = false;    ///< order = epoch_order(count, plan.seed, epoch)
+  bool twins = false;      ///< also fill `twin` (contrastive recipes)
+  int smallest_batch = 1;  ///< a last batch with fewer samples is left out
   int threads = 1;
-  int ahead = 4;              ///< batches ready or in work at once
+  int ahead = 4;  ///< batches ready or in work at once
 };
 
 /// Buffers of one batch: image (N, C, S, S), mask (N, S, S) of class numbers, 255 = ignore.
 struct RawBatch {
-  std::int64_t number = 0;                 ///< in the epoch
+  std::int64_t number = 0;  ///< in the epoch
   int count = 0, channels = 0, size = 0;
   std::vector<float> image, twin;
-  std::vector<std::uint8_t> mask;          ///< empty without target
-  std::vector<std::int64_t> samples;       ///< numbers in the part
-  std::vector<std::string> non_finite;     ///< names of samples with NaN or infinite pixels
+  std::vector<std::uint8_t> mask;       ///< empty without target
+  std::vector<std::int64_t> samples;    ///< numbers in the part
+  std::vector<std::string> non_finite;  ///< names of samples with NaN or infinite pixels
 };
 
 class Loader {

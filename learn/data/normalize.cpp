@@ -12,8 +12,12 @@ namespace {
 
 double inverse(double spread) { return spread > 0 ? 1 / spread : 0; }
 
-BandScaling standard(const BandStatistics& s, const BandInfo&, ValueRange) { return {s.mean, inverse(s.std)}; }
-BandScaling robust(const BandStatistics& s, const BandInfo&, ValueRange) { return {s.p2, inverse(s.p98 - s.p2), 0, 1}; }
+BandScaling standard(const BandStatistics& s, const BandInfo&, ValueRange) {
+  return {s.mean, inverse(s.std)};
+}
+BandScaling robust(const BandStatistics& s, const BandInfo&, ValueRange) {
+  return {s.p2, inverse(s.p98 - s.p2), 0, 1};
+}
 BandScaling mean2sigma(const BandStatistics& s, const BandInfo&, ValueRange) {
   return {s.mean - 2 * s.std, inverse(4 * s.std), 0, 1};
 }
@@ -21,11 +25,15 @@ BandScaling reflectance(const BandStatistics&, const BandInfo& band, ValueRange)
   const double scale = band.scale.value_or(1), offset = band.offset.value_or(0);
   return {scale == 0 ? 0 : -offset / scale, scale, 0, 1};
 }
-BandScaling sar_db(const BandStatistics&, const BandInfo&, ValueRange) { return {-25, 1 / 25.0, 0, 1}; }
+BandScaling sar_db(const BandStatistics&, const BandInfo&, ValueRange) {
+  return {-25, 1 / 25.0, 0, 1};
+}
 BandScaling minmax_local(const BandStatistics&, const BandInfo&, ValueRange range) {
   return {range.min, inverse(range.max - range.min)};
 }
-BandScaling max_local(const BandStatistics&, const BandInfo&, ValueRange range) { return {0, 1 / (range.max + 1e-5)}; }
+BandScaling max_local(const BandStatistics&, const BandInfo&, ValueRange range) {
+  return {0, 1 / (range.max + 1e-5)};
+}
 BandScaling none(const BandStatistics&, const BandInfo&, ValueRange) { return {}; }
 
 constexpr std::array<NormalizeRow, 8> kTable = {{

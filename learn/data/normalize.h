@@ -14,7 +14,8 @@ namespace tilewright::learn {
 /// y = clip((x - center) * gain, low, high); computed in double, kept as float32.
 struct BandScaling {
   double center = 0, gain = 1;
-  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+  double low = -std::numeric_limits<double>::infinity(),
+         high = std::numeric_limits<double>::infinity();
   [[nodiscard]] float operator()(float x) const;
 };
 

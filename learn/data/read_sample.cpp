@@ -16,8 +16,8 @@ constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 enum Purpose : std::uint64_t { draw_view = 1, augment_first = 16 };
 
 /// The row of each input that makes this draw of the sample.
-std::vector<const SampleRow*> rows_of(const CorpusSample& sample, const ReadPlan& plan, std::int64_t epoch,
-                                      std::int64_t number, int twin) {
+std::vector<const SampleRow*> rows_of(const CorpusSample& sample, const ReadPlan& plan,
+                                      std::int64_t epoch, std::int64_t number, int twin) {
   std::vector<const SampleRow*> chosen;
   for (std::size_t input = 0; input < plan.inputs.size(); ++input) {
     std::vector<const SampleRow*> rows;
@@ -28,7 +28,8 @@ std::vector<const SampleRow*> rows_of(const CorpusSample& sample, const ReadPlan
                           "; make the dataset again: tilewright dataset JOB --force dataset");
     std::int64_t pick = 0;
     if (plan.draw_views) {  // both twins see one draw of two different views where there are two
-      CounterRandom random{plan.seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(number), Purpose::draw_view, input};
+      CounterRandom random{plan.seed, static_cast<std::uint64_t>(epoch),
+                           static_cast<std::uint64_t>(number), Purpose::draw_view, input};
       const auto count = static_cast<std::int64_t>(rows.size());
       pick = random.below(count);
       if (twin == 1 && count > 1) pick = (pick + 1 + random.below(count - 1)) % count;
@@ -38,21 +39,26 @@ std::vector<const SampleRow*> rows_of(const CorpusSample& sample, const ReadPlan
   return chosen;
 }
 
-void read_mask(const Corpus& corpus, const SampleRow& row, int size, std::vector<std::uint8_t>& out) {
+void read_mask(const Corpus& corpus, const SampleRow& row, int size,
+               std::vector<std::uint8_t>& out) {
   out.assign(static_cast<std::size_t>(size) * static_cast<std::size_t>(size), 255);
   const auto array = corpus.array(row.mask_shard, row.mask_offset, row.mask_length);
   const auto& shape = array.header.shape;
   if (array.header.dtype != shard::DType::u8 || shape.size() != 3)
-    throw Error::failed("the mask of sample " + row.sample + " in " + row.mask_shard + " is not uint8 (1, H, W); run: tilewright label JOB --force label");
+    throw Error::failed("the mask of sample " + row.sample + " in " + row.mask_shard +
+                        " is not uint8 (1, H, W); run: tilewright label JOB --force label");
   const auto table = corpus.class_of_value();
-  const auto height = std::min<std::int64_t>(shape[1], size), width = std::min<std::int64_t>(shape[2], size);
+  const auto height = std::min<std::int64_t>(shape[1], size),
+             width = std::min<std::int64_t>(shape[2], size);
   for (std::int64_t y = 0; y < height; ++y)
     for (std::int64_t x = 0; x < width; ++x)
-      out[static_cast<std::size_t>(y * size + x)] = table[std::to_integer<std::size_t>(array.data[static_cast<std::size_t>(y * shape[2] + x)])];
+      out[static_cast<std::size_t>(y * size + x)] = table[std::to_integer<std::size_t>(
+          array.data[static_cast<std::size_t>(y * shape[2] + x)])];
 }
 
 ValueRange range_of(std::span<const float> values) {
-  ValueRange range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+  ValueRange range{std::numeric_limits<double>::infinity(),
+                   -std::numeric_limits<double>::infinity()};
   for (const auto value : values) {
     if (std::isnan(value)) continue;
     range.min = std::min(range.min, static_cast<double>(value));
@@ -69,7 +75,8 @@ std::span<float> plane_of(Patch& patch, std::size_t channel) {
 /// Ranges before the crop, for rows that say "of the sample".
 std::vector<ValueRange> ranges_of(Patch& patch) {
   std::vector<ValueRange> ranges;
-  for (std::size_t c = 0; c < static_cast<std::size_t>(patch.channels); ++c) ranges.push_back(range_of(plane_of(patch, c)));
+  for (std::size_t c = 0; c < static_cast<std::size_t>(patch.channels); ++c)
+    ranges.push_back(range_of(plane_of(patch, c)));
   return ranges;
 }
 
@@ -86,17 +93,20 @@ void normalize(Patch& patch, const ReadPlan& plan, const std::vector<ValueRange>
   }
 }
 
-void augment(Patch& patch, const ReadPlan& plan, bool geometric, std::int64_t epoch, std::int64_t number, int twin) {
+void augment(Patch& patch, const ReadPlan& plan, bool geometric, std::int64_t epoch,
+             std::int64_t number, int twin) {
   for (const auto row : plan.augment) {
     if (augmentations()[row].is_geometric != geometric) continue;
-    CounterRandom random{plan.seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(number),
-                         Purpose::augment_first + row, static_cast<std::uint64_t>(twin)};
+    CounterRandom random{plan.seed, static_cast<std::uint64_t>(epoch),
+                         static_cast<std::uint64_t>(number), Purpose::augment_first + row,
+                         static_cast<std::uint64_t>(twin)};
     augmentations()[row].apply(patch, random);
   }
 }
 
 bool has_non_finite(const shard::ArrayView& array, std::span<const float> pixels, int size) {
-  const auto height = std::min<std::int64_t>(array.header.shape[1], size), width = std::min<std::int64_t>(array.header.shape[2], size);
+  const auto height = std::min<std::int64_t>(array.header.shape[1], size),
+             width = std::min<std::int64_t>(array.header.shape[2], size);
   const auto plane = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
   for (std::size_t start = 0; start < pixels.size(); start += plane)
     for (std::int64_t y = 0; y < height; ++y)
@@ -107,10 +117,14 @@ bool has_non_finite(const shard::ArrayView& array, std::span<const float> pixels
 
 }  // namespace
 
-void read_raw(const shard::ArrayView& array, std::span<const int> band_indices, int size, float* out, const std::string& what) {
+void read_raw(const shard::ArrayView& array, std::span<const int> band_indices, int size,
+              float* out, const std::string& what) {
   const auto& shape = array.header.shape;
-  if (shape.size() != 3) throw Error::failed(what + " is not an array (C, H, W); run: tilewright extract JOB --force extract");
-  const auto height = std::min<std::int64_t>(shape[1], size), width = std::min<std::int64_t>(shape[2], size);
+  if (shape.size() != 3)
+    throw Error::failed(what +
+                        " is not an array (C, H, W); run: tilewright extract JOB --force extract");
+  const auto height = std::min<std::int64_t>(shape[1], size),
+             width = std::min<std::int64_t>(shape[2], size);
   const auto pixels = static_cast<std::int64_t>(size) * size;
   std::fill(out, out + pixels * static_cast<std::int64_t>(band_indices.size()), kMissing);
   shard::with_type(array.header.dtype, [&](auto zero) {
@@ -118,21 +132,24 @@ void read_raw(const shard::ArrayView& array, std::span<const int> band_indices, 
     const auto* data = reinterpret_cast<const T*>(array.data.data());
     for (const int band : band_indices) {
       if (band < 0 || band >= shape[0])
-        throw Error::failed(what + " has " + std::to_string(shape[0]) + " bands, the dataset reads band " + std::to_string(band + 1) +
+        throw Error::failed(what + " has " + std::to_string(shape[0]) +
+                            " bands, the dataset reads band " + std::to_string(band + 1) +
                             "; run: tilewright dataset JOB --force dataset");
       for (std::int64_t y = 0; y < height; ++y)
         for (std::int64_t x = 0; x < width; ++x) {
           const auto value = static_cast<float>(data[(band * shape[1] + y) * shape[2] + x]);
-          if constexpr (std::is_floating_point_v<T>) out[y * size + x] = std::isfinite(value) ? value : kMissing;
-          else out[y * size + x] = value;
+          if constexpr (std::is_floating_point_v<T>)
+            out[y * size + x] = std::isfinite(value) ? value : kMissing;
+          else
+            out[y * size + x] = value;
         }
       out += pixels;
     }
   });
 }
 
-ReadResult read_sample(const Corpus& corpus, const CorpusSample& sample, const ReadPlan& plan, std::int64_t epoch,
-                       std::int64_t sample_number, int twin) {
+ReadResult read_sample(const Corpus& corpus, const CorpusSample& sample, const ReadPlan& plan,
+                       std::int64_t epoch, std::int64_t sample_number, int twin) {
   ReadResult result;
   auto& patch = result.patch;
   patch.size = corpus.size_px();

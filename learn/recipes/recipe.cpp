@@ -2,6 +2,7 @@
 // The table of recipes, and what all of them share.
 #include "learn/recipes/recipe.h"
 
+#include <algorithm>
 #include <array>
 
 #include "geometry/error.h"
@@ -36,11 +37,12 @@ torch::Tensor Recipe::logits(const torch::Tensor&) {
 std::span<const RecipeRow> recipes() { return kRecipes; }
 
 ImageShape image_shape(const DatasetFile& dataset) {
-  if (dataset.inputs.size() != 1)
-    throw Error::config("dataset '" + dataset.name + "' has " +
-                        std::to_string(dataset.inputs.size()) +
-                        " inputs; recipes take one input, several are not in this version");
-  return {static_cast<int>(dataset.inputs[0].bands.size()), dataset.inputs[0].size_px};
+  ImageShape shape{.channels = 0, .size_px = 0};
+  for (const auto& input : dataset.inputs) {  // inputs are stacked on the channel axis
+    shape.channels += static_cast<int>(input.bands.size());
+    shape.size_px = std::max(shape.size_px, input.size_px);
+  }
+  return shape;
 }
 
 std::unique_ptr<Recipe> make_recipe(const RunConfig& run, const DatasetFile& dataset) {

@@ -13,7 +13,7 @@ std::unique_ptr<Recipe> make_segment(const RunConfig& run, const DatasetFile& da
 std::unique_ptr<Recipe> make_mae(const RunConfig& run, const DatasetFile& dataset);
 std::unique_ptr<Recipe> make_simclr(const RunConfig& run, const DatasetFile& dataset);
 
-/// Bands and size of the dataset's one input; throws Error::config if there are several.
+/// Bands of all inputs, which are stacked on the channel axis, and the largest size.
 ImageShape image_shape(const DatasetFile& dataset);
 
 }  // namespace tilewright::learn

@@ -11,9 +11,13 @@ namespace {
 
 constexpr std::size_t kMostNames = 3;
 
-torch::Tensor image_tensor(const RawBatch& raw, const std::vector<float>& values, torch::Device device) {
+torch::Tensor image_tensor(const RawBatch& raw, const std::vector<float>& values,
+                           torch::Device device) {
   // A copy of our own: the bits of some kernels depend on the alignment of their input.
-  return torch::from_blob(const_cast<float*>(values.data()), {raw.count, raw.channels, raw.size, raw.size}, torch::kFloat32).clone().to(device);
+  return torch::from_blob(const_cast<float*>(values.data()),
+                          {raw.count, raw.channels, raw.size, raw.size}, torch::kFloat32)
+      .clone()
+      .to(device);
 }
 
 }  // namespace
@@ -23,33 +27,45 @@ Batch to_batch(const RawBatch& raw, torch::Device device) {
   batch.image_nchw = image_tensor(raw, raw.image, device);
   if (!raw.twin.empty()) batch.image2_nchw = image_tensor(raw, raw.twin, device);
   if (!raw.mask.empty())
-    batch.mask_nhw = torch::from_blob(const_cast<std::uint8_t*>(raw.mask.data()), {raw.count, raw.size, raw.size}, torch::kUInt8).to(torch::kInt64).to(device);
+    batch.mask_nhw = torch::from_blob(const_cast<std::uint8_t*>(raw.mask.data()),
+                                      {raw.count, raw.size, raw.size}, torch::kUInt8)
+                         .to(torch::kInt64)
+                         .to(device);
   return batch;
 }
 
-LoaderConfig loader_config(const RunConfig& run, const std::vector<InputInfo>& inputs, const std::string& views, Delivery delivery,
-                           std::int64_t samples, bool is_training) {
+LoaderConfig loader_config(const RunConfig& run, const std::vector<InputInfo>& inputs,
+                           const std::string& views, Delivery delivery, std::int64_t samples,
+                           bool is_training) {
   if (views == "all")
-    throw Error::config("dataset " + run.dataset + " has views: all, which training cannot stack: not in this version; use each, latest, best or pairs");
+    throw Error::config("dataset " + run.dataset +
+                        " has views: all, which training cannot stack: not in this version; use "
+                        "each, latest, best or pairs");
   LoaderConfig config;
   config.plan.inputs = inputs;
   config.plan.seed = run.seed;
   config.plan.draw_views = views == "pairs" && (is_training || delivery == Delivery::pair);
-  if (is_training || delivery == Delivery::pair) config.plan.augment = augmentation_rows(run.augment);
+  if (is_training || delivery == Delivery::pair)
+    config.plan.augment = augmentation_rows(run.augment);
   config.batch = run.batch;
   config.shuffle = is_training;
   config.twins = delivery == Delivery::pair;
   // Contrast needs full batches of negatives; batch norm needs two samples.
   const auto full = static_cast<int>(std::min<std::int64_t>(run.batch, samples));
-  if (delivery == Delivery::pair) config.smallest_batch = full;
-  else if (is_training) config.smallest_batch = std::min(2, full);
+  if (delivery == Delivery::pair)
+    config.smallest_batch = full;
+  else if (is_training)
+    config.smallest_batch = std::min(2, full);
   return config;
 }
 
-std::string names_of(const std::vector<CorpusSample>& samples, const std::vector<std::int64_t>& numbers) {
+std::string names_of(const std::vector<CorpusSample>& samples,
+                     const std::vector<std::int64_t>& numbers) {
   std::string text;
-  for (std::size_t i = 0; i < numbers.size() && i < kMostNames; ++i) text += (i ? ", " : "") + samples[static_cast<std::size_t>(numbers[i])].name;
-  if (numbers.size() > kMostNames) text += " and " + std::to_string(numbers.size() - kMostNames) + " more";
+  for (std::size_t i = 0; i < numbers.size() && i < kMostNames; ++i)
+    text += (i ? ", " : "") + samples[static_cast<std::size_t>(numbers[i])].name;
+  if (numbers.size() > kMostNames)
+    text += " and " + std::to_string(numbers.size() - kMostNames) + " more";
   return text;
 }
 

@@ -20,7 +20,8 @@ std::string load_cuda() {
       const char* why = ::dlerror();
       return why ? why : "libtorch_cuda.so cannot be loaded";
     }
-    return torch::cuda::is_available() ? "" : "libtorch_cuda.so is there, but no usable CUDA device";
+    return torch::cuda::is_available() ? ""
+                                       : "libtorch_cuda.so is there, but no usable CUDA device";
   }();
   return problem;
 }
@@ -32,7 +33,8 @@ torch::Device prepare_device(const std::string& device, int threads, const std::
   const bool want_cuda = device != "cpu";
   const auto problem = want_cuda ? load_cuda() : "";
   if (device == "cuda" && !problem.empty())
-    throw Error::config("device: cuda is not usable here (" + problem + "); use device: auto or cpu");
+    throw Error::config("device: cuda is not usable here (" + problem +
+                        "); use device: auto or cpu");
   auto& context = at::globalContext();
   context.setDeterministicAlgorithms(true, /*warn_only=*/true);
   context.setDeterministicFillUninitializedMemory(false);
@@ -44,9 +46,11 @@ torch::Device prepare_device(const std::string& device, int threads, const std::
 
 std::string device_summary() {
   const auto problem = load_cuda();
-  const auto cpu = "CPU (" + at::get_cpu_capability() + ", " + std::to_string(at::get_num_threads()) + " threads by default)";
-  return problem.empty() ? "CUDA, " + std::to_string(torch::cuda::device_count()) + " device(s); " + cpu
-                         : cpu + "; no CUDA: " + problem;
+  const auto cpu = "CPU (" + at::get_cpu_capability() + ", " +
+                   std::to_string(at::get_num_threads()) + " threads by default)";
+  return problem.empty()
+             ? "CUDA, " + std::to_string(torch::cuda::device_count()) + " device(s); " + cpu
+             : cpu + "; no CUDA: " + problem;
 }
 
 }  // namespace tilewright::learn

@@ -17,16 +17,18 @@ namespace tilewright::learn {
 
 struct SampleScore {
   std::string sample, location;
-  double loss = 0;              ///< mean cross-entropy of its counted pixels
+  double loss = 0;  ///< mean cross-entropy of its counted pixels
   SegmentationMetrics metrics;
 };
 
 struct PartScore {
   std::int64_t samples = 0;
-  double loss = 0;              ///< supervised: mean cross-entropy a counted pixel, unweighted; else the recipe's own
-  std::optional<Confusion> confusion;        ///< supervised recipes
-  std::vector<SampleScore> each;             ///< if asked for
-  [[nodiscard]] NamedValues values(const std::vector<ClassInfo>& classes) const;  ///< for metrics.jsonl
+  double loss =
+      0;  ///< supervised: mean cross-entropy a counted pixel, unweighted; else the recipe's own
+  std::optional<Confusion> confusion;  ///< supervised recipes
+  std::vector<SampleScore> each;       ///< if asked for
+  [[nodiscard]] NamedValues values(
+      const std::vector<ClassInfo>& classes) const;  ///< for metrics.jsonl
 };
 
 struct EvaluateOptions {
@@ -34,9 +36,11 @@ struct EvaluateOptions {
   bool keep_samples = false;
 };
 
-/// The recipe is left in evaluation mode. Randomness of self-supervised losses is equal at every call.
-PartScore evaluate_part(Recipe& recipe, const RunConfig& run, const std::vector<InputInfo>& inputs, const Corpus& corpus,
-                        const std::string& part, const EvaluateOptions& options, const LearnContext& context);
+/// The recipe is left in evaluation mode. Randomness of self-supervised losses is equal at every
+/// call.
+PartScore evaluate_part(Recipe& recipe, const RunConfig& run, const std::vector<InputInfo>& inputs,
+                        const Corpus& corpus, const std::string& part,
+                        const EvaluateOptions& options, const LearnContext& context);
 
 /// Verb `evaluate`: evaluation.json and samples.csv of a supervised run, over val and test.
 void run_evaluate(const EvaluateRequest& request, const LearnContext& context);

@@ -28,10 +28,13 @@ std::map<std::string, int> read_folds(const std::filesystem::path& file, int fol
   for (std::int64_t number = 1; std::getline(in, line); ++number) {
     const auto tab = line.find('\t');
     int fold = -1;
-    if (tab != std::string::npos) std::from_chars(line.data() + tab + 1, line.data() + line.size(), fold);
+    if (tab != std::string::npos)
+      std::from_chars(line.data() + tab + 1, line.data() + line.size(), fold);
     if (number == 1 && fold < 0) continue;  // a header line
     if (fold < 0 || fold >= fold_count)
-      throw Error::failed(file.string() + ":" + std::to_string(number) + " is '" + line + "', expected a location, a tab and a fold 0.." + std::to_string(fold_count - 1));
+      throw Error::failed(file.string() + ":" + std::to_string(number) + " is '" + line +
+                          "', expected a location, a tab and a fold 0.." +
+                          std::to_string(fold_count - 1));
     folds[line.substr(0, tab)] = fold;
   }
   return folds;
@@ -43,12 +46,15 @@ struct FoldSamples {
   std::vector<std::size_t> own_numbers;
 };
 
-std::vector<FoldSamples> samples_by_fold(const std::vector<CorpusSample>& samples, const FoldsRequest& request) {
+std::vector<FoldSamples> samples_by_fold(const std::vector<CorpusSample>& samples,
+                                         const FoldsRequest& request) {
   const auto fold_of = read_folds(request.folds, request.fold_count);
   std::vector<FoldSamples> out(static_cast<std::size_t>(request.fold_count));
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const auto found = fold_of.find(samples[i].location);
-    if (found == fold_of.end()) throw Error::failed("the location " + samples[i].location + " has no fold in " + request.folds);
+    if (found == fold_of.end())
+      throw Error::failed("the location " + samples[i].location + " has no fold in " +
+                          request.folds);
     for (int fold = 0; fold < request.fold_count; ++fold) {
       auto& group = out[static_cast<std::size_t>(fold)];
       if (found->second != fold) {
@@ -60,8 +66,11 @@ std::vector<FoldSamples> samples_by_fold(const std::vector<CorpusSample>& sample
     }
   }
   for (std::size_t fold = 0; fold < out.size(); ++fold)
-    if (out[fold].training.empty())
-      throw Error::failed("fold " + std::to_string(fold) + " holds all " + std::to_string(samples.size()) + " samples, so that nothing is left to train its model; take smaller blocks (split.block_m) or fewer folds");
+    if (!out[fold].own.empty() && out[fold].training.empty())
+      throw Error::failed("fold " + std::to_string(fold) + " holds all " +
+                          std::to_string(samples.size()) +
+                          " samples, so that nothing is left to train its model; take smaller "
+                          "blocks (split.block_m) or fewer folds");
   return out;
 }
 
@@ -73,7 +82,8 @@ RawBatch cropped(const RawBatch& raw, const StepKey& key) {
   out.size = size;
   out.image.clear(), out.mask.clear();
   for (int i = 0; i < raw.count; ++i) {
-    CounterRandom random{key.seed, static_cast<std::uint64_t>(key.step), static_cast<std::uint64_t>(i), kCropPurpose};
+    CounterRandom random{key.seed, static_cast<std::uint64_t>(key.step),
+                         static_cast<std::uint64_t>(i), kCropPurpose};
     const auto left = random.below(raw.size - size + 1), top = random.below(raw.size - size + 1);
     const auto copy = [&](const auto& from, auto& to, std::int64_t plane) {
       for (int y = 0; y < size; ++y) {
@@ -81,7 +91,8 @@ RawBatch cropped(const RawBatch& raw, const StepKey& key) {
         to.insert(to.end(), start, start + size);
       }
     };
-    for (int c = 0; c < raw.channels; ++c) copy(raw.image, out.image, std::int64_t{i} * raw.channels + c);
+    for (int c = 0; c < raw.channels; ++c)
+      copy(raw.image, out.image, std::int64_t{i} * raw.channels + c);
     copy(raw.mask, out.mask, i);
   }
   return out;
@@ -90,8 +101,12 @@ RawBatch cropped(const RawBatch& raw, const StepKey& key) {
 class FoldsRun {
  public:
   FoldsRun(const FoldsRequest& request, const LearnContext& context)
-      : request_(request), context_(context), device_(prepare_device(request.run.device, request.run.threads, request.run.repro)),
-        corpus_(request.workspace, request.dataset, request.samples), samples_(corpus_.part("all")), groups_(samples_by_fold(samples_, request)) {
+      : request_(request),
+        context_(context),
+        device_(prepare_device(request.run.device, request.run.threads, request.run.repro)),
+        corpus_(request.workspace, request.dataset, request.samples),
+        samples_(corpus_.part("all")),
+        groups_(samples_by_fold(samples_, request)) {
     if (request.run.max_steps == 0) run_.max_steps = kFoldSteps;
   }
 
@@ -99,11 +114,18 @@ class FoldsRun {
     const auto classes = static_cast<std::int64_t>(corpus_.dataset().target.classes.size());
     std::vector<shard::MemberSpec> members;
     for (const auto& sample : samples_) {
-      const auto& shape = corpus_.array(sample.rows[0].shard, sample.rows[0].offset, sample.rows[0].length).header.shape;
-      members.push_back({sample.location, sample.location + "." + sample.rows[0].view + ".prob.npy", shard::DType::f32, {classes, shape[1], shape[2]}, ""});
+      const auto& shape =
+          corpus_.array(sample.rows[0].shard, sample.rows[0].offset, sample.rows[0].length)
+              .header.shape;
+      members.push_back({sample.location,
+                         sample.location + "." + sample.rows[0].view + ".prob.npy",
+                         shard::DType::f32,
+                         {classes, shape[1], shape[2]},
+                         ""});
     }
     shard::ShardWriter writer(request_.output_shard, members);
     for (std::size_t fold = 0; fold < groups_.size(); ++fold) {
+      if (groups_[fold].own.empty()) continue;
       const auto recipe = train(fold);
       predict(*recipe, groups_[fold], writer);
     }
@@ -116,7 +138,10 @@ class FoldsRun {
     recipe->module().to(device_);
     set_training(*recipe, run_, true);
     const auto& samples = groups_[fold].training;
-    Loader loader(corpus_, samples, loader_config(run_, corpus_.dataset().inputs, corpus_.dataset().views, recipe->delivery(), static_cast<std::int64_t>(samples.size()), true));
+    Loader loader(
+        corpus_, samples,
+        loader_config(run_, corpus_.dataset().inputs, corpus_.dataset().views, recipe->delivery(),
+                      static_cast<std::int64_t>(samples.size()), true));
     const auto length = length_of(run_, loader.batches());
     Stepper stepper(*recipe, run_, length, device_);
     std::int64_t step = 0;
@@ -128,7 +153,9 @@ class FoldsRun {
         check_stop();
         const StepKey key{.seed = run_.seed, .epoch = epoch, .step = step++};
         stepper.step(cropped(*raw, key), samples, key);
-        context_.on_progress(static_cast<std::int64_t>(fold) * length.total_steps + step, static_cast<std::int64_t>(groups_.size()) * length.total_steps, "steps");
+        context_.on_progress(static_cast<std::int64_t>(fold) * length.total_steps + step,
+                             static_cast<std::int64_t>(groups_.size()) * length.total_steps,
+                             "steps");
       }
     }
     return recipe;
@@ -137,23 +164,34 @@ class FoldsRun {
   void predict(Recipe& recipe, const FoldSamples& group, shard::ShardWriter& writer) {
     const torch::NoGradGuard no_grad;
     set_training(recipe, run_, false);
-    Loader loader(corpus_, group.own, loader_config(run_, corpus_.dataset().inputs, corpus_.dataset().views, recipe.delivery(), static_cast<std::int64_t>(group.own.size()), false));
+    Loader loader(
+        corpus_, group.own,
+        loader_config(run_, corpus_.dataset().inputs, corpus_.dataset().views, recipe.delivery(),
+                      static_cast<std::int64_t>(group.own.size()), false));
     loader.start(0);
     while (const auto raw = loader.next()) {
       check_stop();
-      const auto probabilities = recipe.logits(to_batch(*raw, device_).image_nchw).softmax(1).to(torch::kFloat32).cpu();
+      const auto probabilities =
+          recipe.logits(to_batch(*raw, device_).image_nchw).softmax(1).to(torch::kFloat32).cpu();
       for (std::size_t i = 0; i < raw->samples.size(); ++i) {
         const auto number = static_cast<std::size_t>(raw->samples[i]);
         const auto& row = group.own[number].rows[0];
         const auto& shape = corpus_.array(row.shard, row.offset, row.length).header.shape;
-        const auto one = probabilities[static_cast<std::int64_t>(i)].slice(1, 0, shape[1]).slice(2, 0, shape[2]).contiguous();
-        writer.put(group.own_numbers[number], std::as_bytes(std::span(one.data_ptr<float>(), static_cast<std::size_t>(one.numel()))));
+        const auto one = probabilities[static_cast<std::int64_t>(i)]
+                             .slice(1, 0, shape[1])
+                             .slice(2, 0, shape[2])
+                             .contiguous();
+        writer.put(
+            group.own_numbers[number],
+            std::as_bytes(std::span(one.data_ptr<float>(), static_cast<std::size_t>(one.numel()))));
       }
     }
   }
 
   void check_stop() const {
-    if (context_.stop.stop_requested()) throw Error::stopped("out-of-fold models stopped on request; the same command starts them again");
+    if (context_.stop.stop_requested())
+      throw Error::stopped(
+          "out-of-fold models stopped on request; the same command starts them again");
   }
 
   const FoldsRequest& request_;
@@ -167,6 +205,8 @@ class FoldsRun {
 
 }  // namespace
 
-void run_folds(const FoldsRequest& request, const LearnContext& context) { FoldsRun(request, context).run(); }
+void run_folds(const FoldsRequest& request, const LearnContext& context) {
+  FoldsRun(request, context).run();
+}
 
 }  // namespace tilewright::learn

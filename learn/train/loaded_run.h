@@ -19,6 +19,7 @@ struct LoadedRun {
 
 /// The weights of `run_folder`/weights.safetensors. `dataset` must be the one of the run, else
 /// Error::config. Prepares device and threads of the process (`device` auto, cpu or cuda).
-LoadedRun load_run(const std::filesystem::path& run_folder, const DatasetFile& dataset, const std::string& device, int threads);
+LoadedRun load_run(const std::filesystem::path& run_folder, const DatasetFile& dataset,
+                   const std::string& device, int threads);
 
 }  // namespace tilewright::learn

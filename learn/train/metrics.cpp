@@ -23,25 +23,34 @@ double mean_of(const std::vector<std::optional<double>>& values) {
 
 }  // namespace
 
-Confusion::Confusion(int classes) : classes_(classes), counts_(static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes), 0) {}
+Confusion::Confusion(int classes)
+    : classes_(classes),
+      counts_(static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes), 0) {}
 
 void Confusion::add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> prediction) {
   for (std::size_t i = 0; i < truth.size(); ++i) {
-    if (truth[i] >= classes_) ++ignored_;
-    else ++counts_[static_cast<std::size_t>(truth[i]) * static_cast<std::size_t>(classes_) + prediction[i]];
+    if (truth[i] >= classes_)
+      ++ignored_;
+    else
+      ++counts_[static_cast<std::size_t>(truth[i]) * static_cast<std::size_t>(classes_) +
+                prediction[i]];
   }
 }
 
 void Confusion::add(const Confusion& other) {
-  std::transform(counts_.begin(), counts_.end(), other.counts_.begin(), counts_.begin(), std::plus<>());
+  std::transform(counts_.begin(), counts_.end(), other.counts_.begin(), counts_.begin(),
+                 std::plus<>());
   ignored_ += other.ignored_;
 }
 
 std::int64_t Confusion::at(int truth, int prediction) const {
-  return counts_[static_cast<std::size_t>(truth) * static_cast<std::size_t>(classes_) + static_cast<std::size_t>(prediction)];
+  return counts_[static_cast<std::size_t>(truth) * static_cast<std::size_t>(classes_) +
+                 static_cast<std::size_t>(prediction)];
 }
 
-std::int64_t Confusion::pixels() const { return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0}); }
+std::int64_t Confusion::pixels() const {
+  return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0});
+}
 
 SegmentationMetrics metrics_of(const Confusion& confusion) {
   SegmentationMetrics out;
@@ -59,7 +68,8 @@ SegmentationMetrics metrics_of(const Confusion& confusion) {
     unions += either;
     if (either == 0) ++out.empty_classes;
     out.iou.push_back(either == 0 ? std::nullopt : std::optional(ratio(hit, either)));
-    out.f1.push_back(either == 0 ? std::nullopt : std::optional(ratio(2 * hit, in_truth + in_prediction)));
+    out.f1.push_back(either == 0 ? std::nullopt
+                                 : std::optional(ratio(2 * hit, in_truth + in_prediction)));
   }
   out.overall_accuracy = ratio(right, out.pixels);
   out.iou_micro = ratio(right, unions);

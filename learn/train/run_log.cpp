@@ -27,7 +27,8 @@ std::filesystem::path cut_back(const std::filesystem::path& file, std::int64_t s
 std::int64_t kept_bytes(const std::string& text, std::int64_t step) {
   std::size_t begin = 0;
   for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-    const auto row = Json::parse(text.substr(begin, end - begin), nullptr, /*allow_exceptions=*/false);
+    const auto row =
+        Json::parse(text.substr(begin, end - begin), nullptr, /*allow_exceptions=*/false);
     if (!row.is_object() || !row.contains("step") || row["step"].get<std::int64_t>() > step) break;
     begin = end + 1;
   }
@@ -35,11 +36,16 @@ std::int64_t kept_bytes(const std::string& text, std::int64_t step) {
 }
 
 RunLog::RunLog(const std::filesystem::path& run_folder, std::int64_t step)
-    : start_(std::chrono::steady_clock::now()), rows_(cut_back(run_folder / "metrics.jsonl", step)), events_(run_folder, unix_seconds()) {}
+    : start_(std::chrono::steady_clock::now()),
+      rows_(cut_back(run_folder / "metrics.jsonl", step)),
+      events_(run_folder, unix_seconds()) {}
 
-double RunLog::seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+double RunLog::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
 
-void RunLog::row(std::int64_t step, std::int64_t epoch, const std::string& part, const NamedValues& values) {
+void RunLog::row(std::int64_t step, std::int64_t epoch, const std::string& part,
+                 const NamedValues& values) {
   Json row = {{"step", step}, {"epoch", epoch}, {"part", part}, {"wall_s", seconds()}};
   const double now = unix_seconds();
   for (const auto& [name, value] : values) {

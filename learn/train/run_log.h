@@ -23,7 +23,8 @@ class RunLog {
   /// Cuts metrics.jsonl back to whole rows with step <= `step` (0: a new run), then appends.
   RunLog(const std::filesystem::path& run_folder, std::int64_t step);
   /// Values that are not finite are written as null.
-  void row(std::int64_t step, std::int64_t epoch, const std::string& part, const NamedValues& values);
+  void row(std::int64_t step, std::int64_t epoch, const std::string& part,
+           const NamedValues& values);
   void flush();
   [[nodiscard]] double seconds() const;
 

@@ -14,10 +14,10 @@ namespace tilewright::learn {
 
 struct RunRecord {
   int version = 1;
-  std::string program;                     ///< "tilewright-learn 0.1.0"
+  std::string program;  ///< "tilewright-learn 0.1.0"
   RunConfig run;
   std::string dataset_sha256;
-  std::vector<InputInfo> inputs;           ///< bands, statistics and normalization as the network sees them
+  std::vector<InputInfo> inputs;  ///< bands, statistics and normalization as the network sees them
   std::vector<ClassInfo> classes;
   int size_px = 0;
   std::string statistics_from = "train";   ///< or the run that gave them
@@ -25,9 +25,13 @@ struct RunRecord {
 };
 template <class V>
 void describe(V&& v, RunRecord& c) {
-  v("version", c.version, "1"); v("program", c.program, "program and version"); v("run", c.run, "resolved run");
-  v("dataset_sha256", c.dataset_sha256, "identity of the dataset"); v("inputs", c.inputs, "inputs as the network sees them");
-  v("classes", c.classes, "classes"); v("size_px", c.size_px, "edge of a sample, pixels");
+  v("version", c.version, "1");
+  v("program", c.program, "program and version");
+  v("run", c.run, "resolved run");
+  v("dataset_sha256", c.dataset_sha256, "identity of the dataset");
+  v("inputs", c.inputs, "inputs as the network sees them");
+  v("classes", c.classes, "classes");
+  v("size_px", c.size_px, "edge of a sample, pixels");
   v("statistics_from", c.statistics_from, "whose statistics normalize: train, or an earlier run");
   v("init_sha256", c.init_sha256, "hash of the weights that the run started from");
 }

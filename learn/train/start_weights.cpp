@@ -31,28 +31,37 @@ std::vector<std::string> bands_of(const StartWeights& start) {
 
 std::string listed(const std::vector<std::string>& names) {
   std::string text;
-  for (std::size_t i = 0; i < names.size() && i < kMostNames; ++i) text += (i ? ", " : "") + names[i];
-  return names.size() > kMostNames ? text + " and " + std::to_string(names.size() - kMostNames) + " more" : text;
+  for (std::size_t i = 0; i < names.size() && i < kMostNames; ++i)
+    text += (i ? ", " : "") + names[i];
+  return names.size() > kMostNames
+             ? text + " and " + std::to_string(names.size() - kMostNames) + " more"
+             : text;
 }
 
 }  // namespace
 
 std::optional<StartWeights> read_start(const TrainRequest& request) {
   if (!request.init_folder && !request.init_file) return std::nullopt;
-  const std::filesystem::path file = request.init_folder ? std::filesystem::path(*request.init_folder) / "weights.safetensors"
-                                                         : std::filesystem::path(*request.init_file);
+  const std::filesystem::path file =
+      request.init_folder ? std::filesystem::path(*request.init_folder) / "weights.safetensors"
+                          : std::filesystem::path(*request.init_file);
   StartWeights start;
-  start.what = request.init_folder ? "run " + std::filesystem::path(*request.init_folder).filename().string() : file.filename().string();
+  start.what = request.init_folder
+                   ? "run " + std::filesystem::path(*request.init_folder).filename().string()
+                   : file.filename().string();
   if (!std::filesystem::exists(file))
-    throw Error::config("the weights of " + start.what + " are not there (" + file.string() + "); " +
-                        (request.init_folder ? "train that run first: it must stand before this one under runs:" : "correct the path of the file"));
+    throw Error::config(
+        "the weights of " + start.what + " are not there (" + file.string() + "); " +
+        (request.init_folder ? "train that run first: it must stand before this one under runs:"
+                             : "correct the path of the file"));
   start.sha256 = shard::sha256_file(file);
   start.file = read_safetensors(file);
   if (request.init_folder) start.record = read_run_record(*request.init_folder);
   return start;
 }
 
-ModelConfig with_encoder_shape(ModelConfig model, const std::optional<StartWeights>& start, const DatasetFile& dataset) {
+ModelConfig with_encoder_shape(ModelConfig model, const std::optional<StartWeights>& start,
+                               const DatasetFile& dataset) {
   if (!start || !start->record || !model.encoder) return model;
   const auto& theirs = start->record->run.model;
   model.width = theirs.width;
@@ -66,7 +75,8 @@ ModelConfig with_encoder_shape(ModelConfig model, const std::optional<StartWeigh
   return model;
 }
 
-std::vector<InputInfo> inputs_of_start(std::vector<InputInfo> inputs, const std::optional<StartWeights>& start) {
+std::vector<InputInfo> inputs_of_start(std::vector<InputInfo> inputs,
+                                       const std::optional<StartWeights>& start) {
   if (!start || !start->record) return inputs;
   for (auto& input : inputs)
     for (std::size_t b = 0; b < input.bands.size(); ++b)
@@ -79,12 +89,17 @@ std::vector<InputInfo> inputs_of_start(std::vector<InputInfo> inputs, const std:
   return inputs;
 }
 
-void load_start(Recipe& recipe, const StartWeights& start, const std::vector<InputInfo>& inputs, const LearnContext& context) {
-  const auto report = load_matching(recipe.module(), start.file.tensors, bands_of(start), band_names(inputs), recipe.encoder_prefixes());
-  context.say("started from " + start.what + ": " + std::to_string(report.loaded.size() + report.adapted.size()) + " tensors taken, " +
-              std::to_string(report.kept.size()) + " new" + (report.kept.empty() ? "" : " (" + listed(report.kept) + ")"));
+void load_start(Recipe& recipe, const StartWeights& start, const std::vector<InputInfo>& inputs,
+                const LearnContext& context) {
+  const auto report = load_matching(recipe.module(), start.file.tensors, bands_of(start),
+                                    band_names(inputs), recipe.encoder_prefixes());
+  context.say("started from " + start.what + ": " +
+              std::to_string(report.loaded.size() + report.adapted.size()) + " tensors taken, " +
+              std::to_string(report.kept.size()) + " new" +
+              (report.kept.empty() ? "" : " (" + listed(report.kept) + ")"));
   for (const auto& text : report.adapted) context.say("  adapted " + text);
-  if (!report.mismatched.empty()) context.say("  other shapes, not taken: " + listed(report.mismatched));
+  if (!report.mismatched.empty())
+    context.say("  other shapes, not taken: " + listed(report.mismatched));
   if (start.record) context.say("the input is normalized with the statistics of " + start.what);
 }
 

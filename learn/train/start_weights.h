@@ -15,7 +15,7 @@
 namespace tilewright::learn {
 
 struct StartWeights {
-  std::string what;                 ///< for messages: "run pretrain" or the file
+  std::string what;  ///< for messages: "run pretrain" or the file
   std::string sha256;
   SafetensorsFile file;
   std::optional<RunRecord> record;  ///< of a run
@@ -25,13 +25,16 @@ struct StartWeights {
 std::optional<StartWeights> read_start(const TrainRequest& request);
 
 /// The model as the encoder's run has it: patch, width, depth and heads of a ViT, width of a UNet.
-ModelConfig with_encoder_shape(ModelConfig model, const std::optional<StartWeights>& start, const DatasetFile& dataset);
+ModelConfig with_encoder_shape(ModelConfig model, const std::optional<StartWeights>& start,
+                               const DatasetFile& dataset);
 
 /// `inputs` with the statistics and normalization of the start's run, band by band of equal name.
 /// Bands that the run did not have keep their own.
-std::vector<InputInfo> inputs_of_start(std::vector<InputInfo> inputs, const std::optional<StartWeights>& start);
+std::vector<InputInfo> inputs_of_start(std::vector<InputInfo> inputs,
+                                       const std::optional<StartWeights>& start);
 
 /// Copies the weights that fit and says what was taken and what was not.
-void load_start(Recipe& recipe, const StartWeights& start, const std::vector<InputInfo>& inputs, const LearnContext& context);
+void load_start(Recipe& recipe, const StartWeights& start, const std::vector<InputInfo>& inputs,
+                const LearnContext& context);
 
 }  // namespace tilewright::learn

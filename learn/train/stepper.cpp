@@ -12,11 +12,16 @@ namespace tilewright::learn {
 
 RunLength length_of(const RunConfig& run, std::int64_t batches) {
   const auto steps = batches * run.epochs;
-  return {.steps_per_epoch = batches, .total_steps = run.max_steps > 0 ? std::min(steps, run.max_steps) : steps};
+  return {.steps_per_epoch = batches,
+          .total_steps = run.max_steps > 0 ? std::min(steps, run.max_steps) : steps};
 }
 
 Stepper::Stepper(Recipe& recipe, const RunConfig& run, RunLength length, torch::Device device)
-    : recipe_(recipe), run_(run), length_(length), device_(device), optimizer_(run.optimizer, trainable_of(recipe.module())) {}
+    : recipe_(recipe),
+      run_(run),
+      length_(length),
+      device_(device),
+      optimizer_(run.optimizer, trainable_of(recipe.module())) {}
 
 std::string Stepper::attempt(const RawBatch& raw, const StepKey& key, StepOutcome& outcome) {
   if (!raw.non_finite.empty()) return "NaN or infinite pixels";
@@ -26,13 +31,15 @@ std::string Stepper::attempt(const RawBatch& raw, const StepKey& key, StepOutcom
   if (!std::isfinite(outcome.loss)) return "the loss is " + std::to_string(outcome.loss);
   loss.backward();
   const auto& parameters = optimizer_.parameters();
-  const double norm = run_.clip_norm > 0 ? clip_gradients(parameters, run_.clip_norm) : gradient_norm(parameters);
+  const double norm =
+      run_.clip_norm > 0 ? clip_gradients(parameters, run_.clip_norm) : gradient_norm(parameters);
   if (!std::isfinite(norm)) return "the gradient norm is " + std::to_string(norm);
   optimizer_.step(outcome.lr);
   return "";
 }
 
-StepOutcome Stepper::step(const RawBatch& raw, const std::vector<CorpusSample>& samples, const StepKey& key) {
+StepOutcome Stepper::step(const RawBatch& raw, const std::vector<CorpusSample>& samples,
+                          const StepKey& key) {
   StepOutcome outcome;
   outcome.lr = learning_rate(run_.optimizer.lr, run_.schedule, length_, key.step);
   const auto problem = attempt(raw, key, outcome);
@@ -42,9 +49,11 @@ StepOutcome Stepper::step(const RawBatch& raw, const std::vector<CorpusSample>& 
     names = raw.non_finite.front();
     for (std::size_t i = 1; i < raw.non_finite.size(); ++i) names += ", " + raw.non_finite[i];
   }
-  outcome.problem = "step " + std::to_string(key.step + 1) + " (epoch " + std::to_string(key.epoch + 1) + "): " + problem + " in the samples " + names;
+  outcome.problem = "step " + std::to_string(key.step + 1) + " (epoch " +
+                    std::to_string(key.epoch + 1) + "): " + problem + " in the samples " + names;
   if (run_.non_finite == "stop")
-    throw Error::failed(outcome.problem + "; look at these samples, lower optimizer.lr, or set non_finite: skip");
+    throw Error::failed(outcome.problem +
+                        "; look at these samples, lower optimizer.lr, or set non_finite: skip");
   optimizer_.zero_grad();
   return outcome;
 }

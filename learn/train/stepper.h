@@ -28,7 +28,8 @@ class Stepper {
   Stepper(Recipe& recipe, const RunConfig& run, RunLength length, torch::Device device);
   /// NaN or infinity in pixels, loss or gradient: with `non_finite: stop` Error::failed that names
   /// the samples, with `skip` the weights stay and the outcome says why.
-  StepOutcome step(const RawBatch& raw, const std::vector<CorpusSample>& samples, const StepKey& key);
+  StepOutcome step(const RawBatch& raw, const std::vector<CorpusSample>& samples,
+                   const StepKey& key);
   [[nodiscard]] Optimizer& optimizer() { return optimizer_; }
 
  private:

@@ -22,10 +22,12 @@ namespace tilewright::learn {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::int64_t kStepsPerRow = 50;  ///< most steps that one train row of metrics.jsonl sums up
+constexpr std::int64_t kStepsPerRow =
+    50;  ///< most steps that one train row of metrics.jsonl sums up
 
 /// The run as it will be trained, with everything that resume compares.
-RunRecord record_of(const TrainRequest& request, const DatasetFile& dataset, const std::optional<StartWeights>& start) {
+RunRecord record_of(const TrainRequest& request, const DatasetFile& dataset,
+                    const std::optional<StartWeights>& start) {
   RunRecord record;
   record.program = std::string("tilewright-learn ") + kVersion;
   record.run = request.run;
@@ -58,8 +60,10 @@ void clear_run(const fs::path& folder) {
   if (!fs::exists(folder)) return;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto name = entry.path().filename().string();
-    const bool is_ours = name == "checkpoints" || name == "metrics.jsonl" || name == "weights.safetensors" || name == "config.json" ||
-                         name == "evaluation.json" || name == "samples.csv" || name.starts_with("events.out.tfevents.");
+    const bool is_ours = name == "checkpoints" || name == "metrics.jsonl" ||
+                         name == "weights.safetensors" || name == "config.json" ||
+                         name == "evaluation.json" || name == "samples.csv" ||
+                         name.starts_with("events.out.tfevents.");
     if (is_ours) fs::remove_all(entry.path());
   }
 }
@@ -76,7 +80,9 @@ class Trainer {
   void run();
 
  private:
-  [[nodiscard]] bool is_finished() const { return state_.step >= length_.total_steps && state_.sample_in_epoch == 0; }
+  [[nodiscard]] bool is_finished() const {
+    return state_.step >= length_.total_steps && state_.sample_in_epoch == 0;
+  }
   void resume();
   void train_epoch(Loader& loader);
   void take(const RawBatch& raw);
@@ -114,11 +120,14 @@ Trainer::Trainer(const TrainRequest& request, const LearnContext& context)
       record_(record_of(request, corpus_.dataset(), start_)),
       run_(record_.run),
       recipe_(make_recipe(run_, corpus_.dataset())),
-      loading_(loader_config(run_, record_.inputs, corpus_.dataset().views, recipe_->delivery(), static_cast<std::int64_t>(samples_.size()), true)) {
+      loading_(loader_config(run_, record_.inputs, corpus_.dataset().views, recipe_->delivery(),
+                             static_cast<std::int64_t>(samples_.size()), true)) {
   if (samples_.empty())
-    throw Error::failed("dataset " + corpus_.dataset().name + " has no sample in train; loosen its subset or change the split");
+    throw Error::failed("dataset " + corpus_.dataset().name +
+                        " has no sample in train; loosen its subset or change the split");
   const auto count = static_cast<std::int64_t>(samples_.size());
-  length_ = length_of(run_, count / run_.batch + (count % run_.batch >= loading_.smallest_batch ? 1 : 0));
+  length_ =
+      length_of(run_, count / run_.batch + (count % run_.batch >= loading_.smallest_batch ? 1 : 0));
   state_.seed = run_.seed;
   state_.threads = run_.threads;
   state_.run_json = identity_text(record_);
@@ -132,13 +141,17 @@ void Trainer::resume() {
   if (!found.newest) return;
   const auto& state = found.newest->state;
   if (state.run_json != state_.run_json)
-    throw Error::config("the run " + folder_.filename().string() + " was begun otherwise: " + describe_difference(state.run_json, state_.run_json) +
-                        "; put it back, give the run another name, or start it anew: tilewright train JOB --force train");
+    throw Error::config("the run " + folder_.filename().string() + " was begun otherwise: " +
+                        describe_difference(state.run_json, state_.run_json) +
+                        "; put it back, give the run another name, or start it anew: tilewright "
+                        "train JOB --force train");
   if (!state.isa.empty() && state.isa != current_isa())
-    context_.say("the checkpoint was made with " + state.isa + ", this machine has " + current_isa() + ": the run goes on, but not bit by bit");
+    context_.say("the checkpoint was made with " + state.isa + ", this machine has " +
+                 current_isa() + ": the run goes on, but not bit by bit");
   restore(*found.newest, recipe_->module(), stepper_->optimizer());
   state_ = state;
-  context_.say("resumed at step " + std::to_string(state_.step) + " of " + std::to_string(length_.total_steps));
+  context_.say("resumed at step " + std::to_string(state_.step) + " of " +
+               std::to_string(length_.total_steps));
 }
 
 void Trainer::run() {
@@ -176,11 +189,13 @@ void Trainer::train_epoch(Loader& loader) {
 }
 
 void Trainer::stop() {
-  throw Error::stopped("stopped after step " + std::to_string(state_.step) + " of " + std::to_string(length_.total_steps) + "; the same command resumes");
+  throw Error::stopped("stopped after step " + std::to_string(state_.step) + " of " +
+                       std::to_string(length_.total_steps) + "; the same command resumes");
 }
 
 void Trainer::take(const RawBatch& raw) {
-  const auto outcome = stepper_->step(raw, samples_, {.seed = run_.seed, .epoch = state_.epoch, .step = state_.step});
+  const auto outcome = stepper_->step(
+      raw, samples_, {.seed = run_.seed, .epoch = state_.epoch, .step = state_.step});
   ++state_.step;
   state_.sample_in_epoch = (raw.number + 1) * run_.batch;
   if (outcome.problem.empty()) {
@@ -198,7 +213,8 @@ void Trainer::write_train_row() {
   if (window_.steps == 0) return;
   const double now = log_->seconds();
   log_->row(state_.step, state_.epoch, "train",
-            {{"samples_per_s", static_cast<double>(window_.samples) / std::max(now - window_.started_s, 1e-9)},
+            {{"samples_per_s",
+              static_cast<double>(window_.samples) / std::max(now - window_.started_s, 1e-9)},
              {"lr", learning_rate(run_.optimizer.lr, run_.schedule, length_, state_.step - 1)},
              {"loss", window_.sum / static_cast<double>(window_.steps)}});
   window_ = {.started_s = now};
@@ -209,9 +225,11 @@ bool Trainer::validate() {
   if (corpus_.part("val").empty()) return false;
   LearnContext quiet;
   const double before = log_->seconds();
-  const auto score = evaluate_part(*recipe_, run_, record_.inputs, corpus_, "val", {device_, false}, quiet);
+  const auto score =
+      evaluate_part(*recipe_, run_, record_.inputs, corpus_, "val", {device_, false}, quiet);
   auto values = score.values(record_.classes);
-  values.insert(values.begin(), {"samples_per_s", static_cast<double>(score.samples) / std::max(log_->seconds() - before, 1e-9)});
+  values.insert(values.begin(), {"samples_per_s", static_cast<double>(score.samples) /
+                                                      std::max(log_->seconds() - before, 1e-9)});
   log_->row(state_.step, state_.epoch, "val", values);
   const double metric = score.confusion ? metrics_of(*score.confusion).iou_macro : -score.loss;
   if (state_.best_metric && !(metric > *state_.best_metric)) return false;
@@ -225,12 +243,15 @@ void Trainer::finish_epoch() {
   const bool is_best = validate();
   ++state_.epoch;
   state_.sample_in_epoch = 0;
-  if (is_best || is_finished() || context_.stop.stop_requested() || state_.epoch % run_.checkpoint_epochs == 0) save();
+  if (is_best || is_finished() || context_.stop.stop_requested() ||
+      state_.epoch % run_.checkpoint_epochs == 0)
+    save();
 }
 
 void Trainer::save() {
   log_->flush();
-  save_checkpoint(folder_ / "checkpoints", recipe_->module(), stepper_->optimizer(), state_, metadata_of(record_, state_.step));
+  save_checkpoint(folder_ / "checkpoints", recipe_->module(), stepper_->optimizer(), state_,
+                  metadata_of(record_, state_.step));
   prune_checkpoints(folder_ / "checkpoints", run_.keep_checkpoints, state_.best_step);
 }
 
@@ -238,10 +259,15 @@ void Trainer::publish_weights() {
   const auto file = folder_ / "weights.safetensors";
   const auto step = state_.best_step >= 0 ? state_.best_step : state_.step;
   const auto metadata = metadata_of(record_, step);
-  if (fs::exists(file) && read_safetensors_metadata(file) == metadata) return context_.say("the run " + folder_.filename().string() + " is finished: nothing to do");
-  if (step != state_.step) assign_state(recipe_->module(), read_checkpoint(folder_ / "checkpoints", step).weights.tensors, "the best checkpoint");
+  if (fs::exists(file) && read_safetensors_metadata(file) == metadata)
+    return context_.say("the run " + folder_.filename().string() + " is finished: nothing to do");
+  if (step != state_.step)
+    assign_state(recipe_->module(), read_checkpoint(folder_ / "checkpoints", step).weights.tensors,
+                 "the best checkpoint");
   write_safetensors(file, state_of(recipe_->module()), metadata);
-  context_.say("weights of step " + std::to_string(step) + (state_.best_metric ? " (best on val)" : " (last)") + " in " + file.filename().string());
+  context_.say("weights of step " + std::to_string(step) +
+               (state_.best_metric ? " (best on val)" : " (last)") + " in " +
+               file.filename().string());
 }
 
 }  // namespace

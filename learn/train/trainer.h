@@ -12,8 +12,8 @@ namespace tilewright::learn {
 /// are functions of (seed, epoch, index), everything else is in the checkpoint.
 /// A stop request ends after the step in hand with a checkpoint and Error::stopped. A checkpoint of
 /// another config, dataset, bands or statistics is Error::config that says what differs.
-/// Files: config.json, metrics.jsonl, events.out.tfevents.*, checkpoints/, weights.safetensors (best
-/// on val, else last; written when the run is finished).
+/// Files: config.json, metrics.jsonl, events.out.tfevents.*, checkpoints/, weights.safetensors
+/// (best on val, else last; written when the run is finished).
 void run_train(const TrainRequest& request, const LearnContext& context);
 
 }  // namespace tilewright::learn

@@ -46,7 +46,9 @@ class Descriptor {
   int value_;
 };
 
-bool is_program(const fs::path& file) { return fs::is_regular_file(file) && ::access(file.c_str(), X_OK) == 0; }
+bool is_program(const fs::path& file) {
+  return fs::is_regular_file(file) && ::access(file.c_str(), X_OK) == 0;
+}
 
 /// What posix_spawn needs, freed with its scope.
 struct SpawnSetup {
@@ -72,9 +74,11 @@ struct SpawnSetup {
 };
 
 /// Our environment, and who the parent is: the child ends with it, however it ends.
+/// OpenMP threads sleep while they wait: spinning on a busy machine costs ten times the work.
 std::vector<std::string> child_environment() {
   std::vector<std::string> entries;
   for (char** entry = environ; *entry; ++entry) entries.emplace_back(*entry);
+  if (!std::getenv("OMP_WAIT_POLICY")) entries.emplace_back("OMP_WAIT_POLICY=passive");
   entries.push_back("TILEWRIGHT_PARENT=" + std::to_string(::getpid()));
   return entries;
 }
@@ -86,13 +90,15 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
-/// A running child whose `listened` stream (1 or 2) comes to us by a pipe; killed if it is left alone.
+/// A running child whose `listened` stream (1 or 2) comes to us by a pipe; killed if it is left
+/// alone.
 class Child {
  public:
   Child(const fs::path& program, std::vector<std::string> arguments, int listened) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-      throw Error::failed("cannot make a pipe to " + program.string() + ": " + std::strerror(errno));
+      throw Error::failed("cannot make a pipe to " + program.string() + ": " +
+                          std::strerror(errno));
     output_.emplace(ends[0]);
     const Descriptor write_end(ends[1]);
     SpawnSetup setup;
@@ -117,7 +123,8 @@ class Child {
 
   void send(int signal) const { ::kill(pid_, signal); }
 
-  /// What the child wrote since, "" after at most kPollMs of silence, nullopt at the end of the stream.
+  /// What the child wrote since, "" after at most kPollMs of silence, nullopt at the end of the
+  /// stream.
   std::optional<std::string> read_some() const {
     pollfd waiting{output_->get(), POLLIN, 0};
     if (::poll(&waiting, 1, kPollMs) <= 0) return "";
@@ -156,14 +163,15 @@ void check_version(const fs::path& program) {
   const auto text = answer_of(program, "--version");
   const auto wanted = std::string(kProgram) + " " + kVersion;
   if (text != wanted)
-    throw Error::config(program.string() + " says it is '" + text + "', this program needs '" + wanted +
-                        "'; install both from one build");
+    throw Error::config(program.string() + " says it is '" + text + "', this program needs '" +
+                        wanted + "'; install both from one build");
 }
 
 /// Sorts the child's stderr: progress to the listener, the error text kept, the rest to our stderr.
 class Listener {
  public:
-  Listener(const std::string& stage, const RunContext& context) : stage_(stage), context_(context) {}
+  Listener(const std::string& stage, const RunContext& context)
+      : stage_(stage), context_(context) {}
 
   void take(const std::string& text) {
     pending_ += text;
@@ -199,15 +207,21 @@ class Listener {
 };
 
 [[noreturn]] void throw_outcome(int status, const std::string& verb, const std::string& message) {
-  const auto text = message.empty() ? std::string(kProgram) + " " + verb + " failed without a message" : message;
+  const auto text =
+      message.empty() ? std::string(kProgram) + " " + verb + " failed without a message" : message;
   if (WIFSIGNALED(status))
-    throw Error::failed(std::string(kProgram) + " " + verb + " was ended by signal " + std::to_string(WTERMSIG(status)) +
-                        (WTERMSIG(status) == SIGKILL ? " (perhaps out of memory: take a smaller batch)" : "") +
-                        "; the same command resumes" + (message.empty() ? "" : ": " + message));
+    throw Error::failed(
+        std::string(kProgram) + " " + verb + " was ended by signal " +
+        std::to_string(WTERMSIG(status)) +
+        (WTERMSIG(status) == SIGKILL ? " (perhaps out of memory: take a smaller batch)" : "") +
+        "; the same command resumes" + (message.empty() ? "" : ": " + message));
   switch (WEXITSTATUS(status)) {
-    case static_cast<int>(ErrorKind::config): throw Error::config(text);
-    case static_cast<int>(ErrorKind::stopped): throw Error::stopped(text);
-    default: throw Error::failed(text);
+    case static_cast<int>(ErrorKind::config):
+      throw Error::config(text);
+    case static_cast<int>(ErrorKind::stopped):
+      throw Error::stopped(text);
+    default:
+      throw Error::failed(text);
   }
 }
 
@@ -220,7 +234,8 @@ fs::path find_learn() {
   const char* path = std::getenv("PATH");
   std::istringstream folders(path ? path : "");
   for (std::string folder; std::getline(folders, folder, ':');)
-    if (!folder.empty() && is_program(fs::path(folder) / kProgram)) return fs::path(folder) / kProgram;
+    if (!folder.empty() && is_program(fs::path(folder) / kProgram))
+      return fs::path(folder) / kProgram;
   return {};
 }
 

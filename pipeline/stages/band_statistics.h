@@ -24,7 +24,7 @@ struct MemberRef {
 
 struct StatisticsResult {
   std::vector<learn::BandStatistics> bands;  ///< parallel to band_indices
-  std::string method;                        ///< "exact counts" or "65536-bin histogram over [lo, hi]"
+  std::string method;  ///< "exact counts" or "65536-bin histogram over [lo, hi]"
 };
 
 /// Of the bands `band_indices` of (C,H,W) members, every pixel counted but NaN and infinity.
@@ -32,9 +32,9 @@ struct StatisticsResult {
 /// order given), percentiles by a 65,536-bin histogram over [min, max] (error at most one bin).
 /// Percentiles interpolate linearly between order statistics, as numpy's default does.
 /// `each` is called once a member read (twice for floats): it may throw to stop.
-StatisticsResult band_statistics(const std::filesystem::path& workspace, std::span<const MemberRef> members,
-                                 shard::DType dtype, std::span<const int> band_indices,
-                                 const std::function<void()>& each = [] {});
+StatisticsResult band_statistics(
+    const std::filesystem::path& workspace, std::span<const MemberRef> members, shard::DType dtype,
+    std::span<const int> band_indices, const std::function<void()>& each = [] {});
 
 /// Pixels by value of uint8 masks (1,H,W).
 std::array<std::int64_t, 256> count_mask_values(const std::filesystem::path& workspace,

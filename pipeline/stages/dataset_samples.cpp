@@ -21,13 +21,18 @@ using index::Reason;
 using index::ViewRow;
 
 /// What stands after the source in `<source>-<12 hex>`: the view's name in shards.
-std::string view_name(const ViewRow& view) { return view.tile_id.substr(view.tile_id.rfind('-') + 1); }
-std::string source_of(const ViewRow& view) { return view.tile_id.substr(0, view.tile_id.rfind('-')); }
+std::string view_name(const ViewRow& view) {
+  return view.tile_id.substr(view.tile_id.rfind('-') + 1);
+}
+std::string source_of(const ViewRow& view) {
+  return view.tile_id.substr(0, view.tile_id.rfind('-'));
+}
 
 /// Days since year 0 of `YYYY-MM-DDThh:mm:ss`, exact enough to compare distances in time.
 std::optional<double> days_of(const index::Timestamp& time) {
   int y = 0, mon = 0, d = 0, h = 0, min = 0, s = 0;
-  if (!time || std::sscanf(time->c_str(), "%d-%d-%dT%d:%d:%d", &y, &mon, &d, &h, &min, &s) < 3) return std::nullopt;
+  if (!time || std::sscanf(time->c_str(), "%d-%d-%dT%d:%d:%d", &y, &mon, &d, &h, &min, &s) < 3)
+    return std::nullopt;
   const int a = (14 - mon) / 12, yy = y - a, mm = mon + 12 * a - 3;
   const int day = d + (153 * mm + 2) / 5 + 365 * yy + yy / 4 - yy / 100 + yy / 400;
   return day + (h * 3600 + min * 60 + s) / 86400.0;
@@ -40,8 +45,9 @@ const ViewRow& nearest(const std::vector<const ViewRow*>& views, const index::Ti
     const auto day = days_of(view->acquired);
     return at && day ? std::abs(*day - *at) : 1e9;
   };
-  return **std::min_element(views.begin(), views.end(),
-                            [&](const auto* a, const auto* b) { return distance(a) < distance(b); });
+  return **std::min_element(views.begin(), views.end(), [&](const auto* a, const auto* b) {
+    return distance(a) < distance(b);
+  });
 }
 
 const ViewRow& newest(const std::vector<const ViewRow*>& views) {
@@ -53,14 +59,17 @@ const ViewRow& newest(const std::vector<const ViewRow*>& views) {
 const ViewRow& least_cloudy(const std::vector<const ViewRow*>& views) {
   return **std::min_element(views.begin(), views.end(), [](const auto* a, const auto* b) {
     const auto rank = [](const ViewRow& view) { return view.cloud_frac.value_or(0); };
-    return std::make_tuple(rank(*a), b->acquired.value_or("")) < std::make_tuple(rank(*b), a->acquired.value_or(""));
+    return std::make_tuple(rank(*a), b->acquired.value_or("")) <
+           std::make_tuple(rank(*b), a->acquired.value_or(""));
   });
 }
 
-using ViewsByInput = std::vector<std::vector<const ViewRow*>>;  ///< [input], in order (acquired, tile_id)
+using ViewsByInput =
+    std::vector<std::vector<const ViewRow*>>;  ///< [input], in order (acquired, tile_id)
 
 /// The views that make each sample of one location: [sample][row] = (input, view).
-std::vector<std::vector<std::pair<int, const ViewRow*>>> samples_of(const ViewsByInput& views, const std::string& mode) {
+std::vector<std::vector<std::pair<int, const ViewRow*>>> samples_of(const ViewsByInput& views,
+                                                                    const std::string& mode) {
   std::vector<std::vector<std::pair<int, const ViewRow*>>> out;
   if (mode == "all" || mode == "pairs") {
     auto& rows = out.emplace_back();
@@ -80,7 +89,8 @@ std::vector<std::vector<std::pair<int, const ViewRow*>>> samples_of(const ViewsB
   return out;
 }
 
-learn::SampleRow row_of(const std::string& sample, const ViewRow& view, int input, const MaskRow* mask) {
+learn::SampleRow row_of(const std::string& sample, const ViewRow& view, int input,
+                        const MaskRow* mask) {
   learn::SampleRow row;
   row.sample = sample;
   row.location = view.location_id;
@@ -100,18 +110,22 @@ learn::SampleRow row_of(const std::string& sample, const ViewRow& view, int inpu
 
 void check_target(const Job& job, const DatasetConfig& config) {
   if (config.match != "any")
-    throw Error::config("datasets: match: " + config.match + " is not in this version; use match: any");
+    throw Error::config("datasets: match: " + config.match +
+                        " is not in this version; use match: any");
   if (!config.target) return;
   for (const auto& [name, layer] : job.layers)
     if (name == *config.target) return;
   for (const auto& [name, target] : job.targets)
     if (name == *config.target)
-      throw Error::config("datasets: target " + name + " has one value per location: not in this version; use a layer");
-  throw Error::config("datasets: target " + *config.target + " is not a layer of this job; add it under layers:");
+      throw Error::config("datasets: target " + name +
+                          " has one value per location: not in this version; use a layer");
+  throw Error::config("datasets: target " + *config.target +
+                      " is not a layer of this job; add it under layers:");
 }
 
 /// Members of the subset; nullopt: no filter.
-std::optional<std::set<std::string>> subset_of(const Job& job, const index::Manifest& manifest, const DatasetConfig& config) {
+std::optional<std::set<std::string>> subset_of(const Job& job, const index::Manifest& manifest,
+                                               const DatasetConfig& config) {
   if (!config.subset) return std::nullopt;
   const auto members = index::subset_members(manifest, *config.subset);
   if (!members.empty()) return std::set<std::string>(members.begin(), members.end());
@@ -120,19 +134,22 @@ std::optional<std::set<std::string>> subset_of(const Job& job, const index::Mani
     for (const auto& [name, subset] : job.curate->subsets)
       if (name == *config.subset)
         rule = subset.where ? "its rule is where: " + *subset.where
-                            : "its rule is top: " + std::to_string(subset.top.value_or(0)) + " by " + subset.by.value_or("combined");
+                            : "its rule is top: " + std::to_string(subset.top.value_or(0)) +
+                                  " by " + subset.by.value_or("combined");
   throw Error::config("datasets: subset " + *config.subset + " has no member (" + rule +
                       "); loosen the rule, or run curate first: tilewright curate JOB");
 }
 
 /// The masks of the target by location; with several dates, `any` takes the first.
-std::map<std::string, MaskRow> masks_of(const index::Manifest& manifest, const DatasetConfig& config) {
+std::map<std::string, MaskRow> masks_of(const index::Manifest& manifest,
+                                        const DatasetConfig& config) {
   std::map<std::string, MaskRow> out;
   if (!config.target) return out;
   for (auto& mask : index::masks(manifest, *config.target))
     if (mask.place) out.emplace(mask.location_id, mask);
   if (out.empty())
-    throw Error::config("datasets: the layer " + *config.target + " has no masks in the workspace; run: tilewright label JOB");
+    throw Error::config("datasets: the layer " + *config.target +
+                        " has no masks in the workspace; run: tilewright label JOB");
   return out;
 }
 
@@ -140,7 +157,9 @@ std::map<std::string, std::vector<ViewRow>> views_by_location(const index::Manif
   std::map<std::string, std::vector<ViewRow>> out;
   for (auto& view : index::views(manifest))
     if (view.place) out[view.location_id].push_back(view);
-  if (out.empty()) throw Error::config("datasets: no view has pixels in the workspace yet; run: tilewright extract JOB");
+  if (out.empty())
+    throw Error::config(
+        "datasets: no view has pixels in the workspace yet; run: tilewright extract JOB");
   return out;
 }
 
@@ -148,34 +167,45 @@ std::map<std::string, std::vector<ViewRow>> views_by_location(const index::Manif
 class Chooser {
  public:
   Chooser(const Job& job, const index::Manifest& manifest, const DatasetConfig& config)
-      : config_(config), subset_(subset_of(job, manifest, config)), masks_(masks_of(manifest, config)) {}
+      : config_(config),
+        subset_(subset_of(job, manifest, config)),
+        masks_(masks_of(manifest, config)) {}
 
   void take(const LocationRow& location, const std::vector<ViewRow>& views, bool is_split) {
     const auto part = location.split.value_or(is_split ? "" : "train");
     if (part == "guard") return void(++set_.guard);
     if (part.empty()) return void(++set_.without_part);
-    if (part == "train" && subset_ && !subset_->contains(location.location_id)) return void(++set_.outside_subset);
+    if (part == "train" && subset_ && !subset_->contains(location.location_id))
+      return void(++set_.outside_subset);
     const MaskRow* mask = nullptr;
     if (config_.target) {
       const auto found = masks_.find(location.location_id);
-      if (found == masks_.end()) return leave_out(set_.without_mask, location, Reason::no_partner, "no mask of " + *config_.target);
+      if (found == masks_.end())
+        return leave_out(set_.without_mask, location, Reason::no_partner,
+                         "no mask of " + *config_.target);
       mask = &found->second;
-      if (mask->ignore_frac >= 1) return leave_out(set_.all_ignore, location, Reason::all_ignore, "mask of " + *config_.target);
+      if (mask->ignore_frac >= 1)
+        return leave_out(set_.all_ignore, location, Reason::all_ignore,
+                         "mask of " + *config_.target);
     }
     const auto by_input = inputs_of(views);
     for (std::size_t i = 0; i < by_input.size(); ++i)
-      if (by_input[i].empty()) return leave_out(set_.without_input, location, Reason::no_partner, "no view of " + config_.inputs[i].source);
+      if (by_input[i].empty())
+        return leave_out(set_.without_input, location, Reason::no_partner,
+                         "no view of " + config_.inputs[i].source);
     add_samples(location, by_input, mask, part);
   }
 
   SampleSet finish() {
-    std::sort(set_.samples.begin(), set_.samples.end(),
-              [](const auto& a, const auto& b) { return a.rows.front().sample < b.rows.front().sample; });
+    std::sort(set_.samples.begin(), set_.samples.end(), [](const auto& a, const auto& b) {
+      return a.rows.front().sample < b.rows.front().sample;
+    });
     return std::move(set_);
   }
 
  private:
-  void leave_out(std::int64_t& counter, const LocationRow& location, Reason reason, const std::string& detail) {
+  void leave_out(std::int64_t& counter, const LocationRow& location, Reason reason,
+                 const std::string& detail) {
     ++counter;
     set_.left_out.push_back({location.location_id, std::string(index::code(reason)), detail});
   }
@@ -188,12 +218,16 @@ class Chooser {
     return out;
   }
 
-  void add_samples(const LocationRow& location, const ViewsByInput& views, const MaskRow* mask, const std::string& part) {
+  void add_samples(const LocationRow& location, const ViewsByInput& views, const MaskRow* mask,
+                   const std::string& part) {
     for (const auto& chosen : samples_of(views, config_.views)) {
-      const auto name = config_.views == "each" ? location.location_id + "." + view_name(*chosen[0].second) : location.location_id;
+      const auto name = config_.views == "each"
+                            ? location.location_id + "." + view_name(*chosen[0].second)
+                            : location.location_id;
       auto& sample = set_.samples.emplace_back();
       sample.part = part;
-      for (const auto& [input, view] : chosen) sample.rows.push_back(row_of(name, *view, input, mask));
+      for (const auto& [input, view] : chosen)
+        sample.rows.push_back(row_of(name, *view, input, mask));
     }
     set_.size_px = std::max(set_.size_px, location.size_px);
   }
@@ -206,12 +240,15 @@ class Chooser {
 
 }  // namespace
 
-SampleSet choose_samples(const Job& job, const index::Manifest& manifest, const DatasetConfig& config) {
+SampleSet choose_samples(const Job& job, const index::Manifest& manifest,
+                         const DatasetConfig& config) {
   check_target(job, config);
-  if (config.inputs.empty()) throw Error::config("datasets: a dataset needs inputs: at least one source");
+  if (config.inputs.empty())
+    throw Error::config("datasets: a dataset needs inputs: at least one source");
   const auto views = views_by_location(manifest);
   const auto locations = index::locations(manifest);
-  const bool is_split = std::any_of(locations.begin(), locations.end(), [](const auto& l) { return l.split.has_value(); });
+  const bool is_split = std::any_of(locations.begin(), locations.end(),
+                                    [](const auto& l) { return l.split.has_value(); });
   Chooser chooser(job, manifest, config);
   for (const auto& location : locations) {
     const auto found = views.find(location.location_id);

@@ -26,7 +26,8 @@ struct LeftOut {
 struct SampleSet {
   std::vector<Sample> samples;  ///< by sample name
   int size_px = 0;              ///< largest edge of a sample
-  std::int64_t guard = 0, without_part = 0, outside_subset = 0, without_mask = 0, without_input = 0, all_ignore = 0;
+  std::int64_t guard = 0, without_part = 0, outside_subset = 0, without_mask = 0, without_input = 0,
+               all_ignore = 0;
   std::vector<LeftOut> left_out;  ///< without_mask, without_input and all_ignore, one by one
 };
 
@@ -38,6 +39,7 @@ struct SampleSet {
 /// theirs); a location that lacks an input is left out. A location without a part is left out if
 /// any location has one, else all is train. `subset` filters train only.
 /// Throws Error::config for what the job asks and the workspace does not have.
-SampleSet choose_samples(const Job& job, const index::Manifest& manifest, const DatasetConfig& config);
+SampleSet choose_samples(const Job& job, const index::Manifest& manifest,
+                         const DatasetConfig& config);
 
 }  // namespace tilewright::pipeline

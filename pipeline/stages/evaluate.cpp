@@ -11,7 +11,8 @@ namespace {
 
 bool is_supervised(const learn::RunConfig& run) { return run.recipe == "segment"; }
 
-learn::EvaluateRequest request_of(const StageInput& in, const std::string& name, const learn::RunConfig& run) {
+learn::EvaluateRequest request_of(const StageInput& in, const std::string& name,
+                                  const learn::RunConfig& run) {
   learn::EvaluateRequest request;
   request.workspace = in.workspace.string();
   request.dataset = (in.workspace / "datasets" / run.dataset / "dataset.json").string();
@@ -19,7 +20,9 @@ learn::EvaluateRequest request_of(const StageInput& in, const std::string& name,
   request.threads = run.threads;
   request.device = run.device;
   if (!std::filesystem::exists(std::filesystem::path(request.run_folder) / "weights.safetensors"))
-    throw Error::config("runs: " + name + " has no weights.safetensors in the workspace yet; run: tilewright train JOB");
+    throw Error::config(
+        "runs: " + name +
+        " has no weights.safetensors in the workspace yet; run: tilewright train JOB");
   return request;
 }
 
@@ -32,11 +35,13 @@ StageReport run_evaluate(const StageInput& in, const RunContext& context) {
     context.check_stop();
     if (!is_supervised(run)) continue;
     const auto request = request_of(in, name, run);
-    run_learn("evaluate", learn::json_of(request).dump(2) + "\n", request.run_folder, "evaluate", context);
+    run_learn("evaluate", learn::json_of(request).dump(2) + "\n", request.run_folder, "evaluate",
+              context);
     ++evaluated;
   }
   report.counts.emplace_back("runs", evaluated);
-  if (evaluated == 0) report.notes.emplace_back("no run of this job is supervised: nothing to evaluate");
+  if (evaluated == 0)
+    report.notes.emplace_back("no run of this job is supervised: nothing to evaluate");
   return report;
 }
 

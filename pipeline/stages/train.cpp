@@ -15,7 +15,8 @@ const learn::EncoderSource* start_of(const learn::RunConfig& run) {
   return run.model.encoder ? &*run.model.encoder : nullptr;
 }
 
-learn::TrainRequest request_of(const StageInput& in, const std::string& name, const learn::RunConfig& run, bool overwrite) {
+learn::TrainRequest request_of(const StageInput& in, const std::string& name,
+                               const learn::RunConfig& run, bool overwrite) {
   learn::TrainRequest request;
   request.workspace = in.workspace.string();
   request.dataset = (in.workspace / "datasets" / run.dataset / "dataset.json").string();
@@ -23,11 +24,14 @@ learn::TrainRequest request_of(const StageInput& in, const std::string& name, co
   request.run = run;
   request.overwrite = overwrite;
   if (const auto* start = start_of(run)) {
-    if (start->run) request.init_folder = (in.workspace / "runs" / *start->run).string();
-    else if (start->file) request.init_file = in.job.resolve(*start->file).string();
+    if (start->run)
+      request.init_folder = (in.workspace / "runs" / *start->run).string();
+    else if (start->file)
+      request.init_file = in.job.resolve(*start->file).string();
   }
   if (!std::filesystem::exists(request.dataset))
-    throw Error::config("runs: " + name + " needs the dataset " + run.dataset + ", which is not in the workspace; run: tilewright dataset JOB");
+    throw Error::config("runs: " + name + " needs the dataset " + run.dataset +
+                        ", which is not in the workspace; run: tilewright dataset JOB");
   return request;
 }
 
@@ -38,7 +42,8 @@ StageReport run_train(const StageInput& in, const RunContext& context) {
   for (const auto& [name, run] : in.job.runs) {
     context.check_stop();
     const auto request = request_of(in, name, run, context.force_overwrite);
-    run_learn("train", learn::json_of(request).dump(2) + "\n", request.run_folder, "train", context);
+    run_learn("train", learn::json_of(request).dump(2) + "\n", request.run_folder, "train",
+              context);
   }
   report.counts.emplace_back("runs", static_cast<std::int64_t>(in.job.runs.size()));
   return report;

@@ -14,9 +14,11 @@ using testing::ScratchFolder;
 
 SampleRow row_with_mask() {
   SampleRow row;
-  row.sample = "loc.view", row.location = "loc", row.view = "view", row.acquired = "2016-06-20T00:00:00.000Z";
+  row.sample = "loc.view", row.location = "loc", row.view = "view",
+  row.acquired = "2016-06-20T00:00:00.000Z";
   row.shard = "shards/a-000000.tar", row.offset = 512, row.length = 4224;
-  row.mask_shard = "shards/m-000000.tar", row.mask_offset = 1536, row.mask_length = 1152, row.weight = 0.25;
+  row.mask_shard = "shards/m-000000.tar", row.mask_offset = 1536, row.mask_length = 1152,
+  row.weight = 0.25;
   return row;
 }
 
@@ -25,7 +27,8 @@ TEST(PartFile, ReadsBackWhatWasFormatted) {
   auto plain = row_with_mask();
   plain.mask_shard = "-", plain.mask_offset = plain.mask_length = 0, plain.weight = 1;
   const auto file = folder.path() / "train.tsv";
-  shard::publish_file(file, std::string(kPartHeader) + "\n" + format_row(row_with_mask()) + "\n" + format_row(plain) + "\n");
+  shard::publish_file(file, std::string(kPartHeader) + "\n" + format_row(row_with_mask()) + "\n" +
+                                format_row(plain) + "\n");
   const auto rows = read_part(file);
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(format_row(rows[0]), format_row(row_with_mask()));
@@ -38,7 +41,8 @@ TEST(PartFile, NamesFileAndLineOfABrokenRow) {
   const auto file = folder.path() / "train.tsv";
   auto broken = format_row(row_with_mask());
   broken.replace(broken.find("512"), 3, "5x2");
-  shard::publish_file(file, std::string(kPartHeader) + "\n" + format_row(row_with_mask()) + "\n" + broken + "\n");
+  shard::publish_file(
+      file, std::string(kPartHeader) + "\n" + format_row(row_with_mask()) + "\n" + broken + "\n");
   try {
     read_part(file);
     FAIL() << "a broken row was read";

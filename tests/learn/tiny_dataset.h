@@ -31,7 +31,8 @@ class ScratchFolder {
  public:
   ScratchFolder() {
     std::random_device entropy;
-    path_ = std::filesystem::temp_directory_path() / ("tilewright-test-" + std::to_string(entropy()) + std::to_string(entropy()));
+    path_ = std::filesystem::temp_directory_path() /
+            ("tilewright-test-" + std::to_string(entropy()) + std::to_string(entropy()));
     std::filesystem::create_directories(path_);
   }
   ScratchFolder(const ScratchFolder&) = delete;
@@ -55,13 +56,16 @@ inline TinySample draw_sample(const TinySpec& spec, int location, int view) {
   CounterRandom place{spec.seed, static_cast<std::uint64_t>(location)};
   const auto edge = spec.size / 3 + place.below(spec.size / 4);
   const auto left = place.below(spec.size - edge), top = place.below(spec.size - edge);
-  CounterRandom noise{spec.seed, static_cast<std::uint64_t>(location), static_cast<std::uint64_t>(view), 7};
+  CounterRandom noise{spec.seed, static_cast<std::uint64_t>(location),
+                      static_cast<std::uint64_t>(view), 7};
   TinySample sample;
   for (int y = 0; y < spec.size; ++y)
-    for (int x = 0; x < spec.size; ++x) sample.mask.push_back(x >= left && x < left + edge && y >= top && y < top + edge);
+    for (int x = 0; x < spec.size; ++x)
+      sample.mask.push_back(x >= left && x < left + edge && y >= top && y < top + edge);
   for (int c = 0; c < spec.channels; ++c)
     for (const auto inside : sample.mask)
-      sample.image.push_back(static_cast<float>(std::floor((inside ? 44000 : 20000) + 3000 * noise.normal() + 500 * c)));
+      sample.image.push_back(static_cast<float>(
+          std::floor((inside ? 44000 : 20000) + 3000 * noise.normal() + 500 * c)));
   return sample;
 }
 
@@ -77,7 +81,8 @@ std::vector<std::byte> bytes_of(const std::vector<T>& values) {
 inline std::vector<std::byte> pixels_of(const TinySpec& spec, const std::vector<float>& image) {
   if (spec.nan_sample >= 0) return bytes_of(image);
   std::vector<std::uint16_t> raw;
-  for (const auto value : image) raw.push_back(static_cast<std::uint16_t>(std::clamp(value, 0.0F, 65535.0F)));
+  for (const auto value : image)
+    raw.push_back(static_cast<std::uint16_t>(std::clamp(value, 0.0F, 65535.0F)));
   return bytes_of(raw);
 }
 
@@ -89,14 +94,19 @@ inline std::string location_name(int location) {
 }  // namespace detail
 
 /// Writes shards, part files and dataset.json below `workspace`; returns the path of dataset.json.
-inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& workspace, const TinySpec& spec) {
+inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& workspace,
+                                                const TinySpec& spec) {
   const int total = spec.train + spec.val + spec.test;
   const auto type = spec.nan_sample >= 0 ? shard::DType::f32 : shard::DType::u16;
   std::vector<shard::MemberSpec> images, masks;
   for (int i = 0; i < total; ++i) {
     const auto key = detail::location_name(i);
     for (int v = 0; v < spec.views; ++v)
-      images.push_back({key, key + ".view" + std::to_string(v) + ".npy", type, {spec.channels, spec.size, spec.size}, ""});
+      images.push_back({key,
+                        key + ".view" + std::to_string(v) + ".npy",
+                        type,
+                        {spec.channels, spec.size, spec.size},
+                        ""});
     masks.push_back({key, key + ".label.npy", shard::DType::u8, {1, spec.size, spec.size}, ""});
   }
   shard::make_folders(workspace / "shards");
@@ -108,13 +118,15 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
     for (int v = 0; v < spec.views; ++v) {
       auto sample = draw_sample(spec, i, v);
       if (i == spec.nan_sample) sample.image[5] = std::nanf("");
-      image_writer.put(static_cast<std::size_t>(i * spec.views + v), detail::pixels_of(spec, sample.image));
+      image_writer.put(static_cast<std::size_t>(i * spec.views + v),
+                       detail::pixels_of(spec, sample.image));
       if (v == 0) mask_writer.put(static_cast<std::size_t>(i), detail::bytes_of(sample.mask));
       if (v == 0 && i < spec.train)
         for (const auto value : sample.mask) ++class_pixels[value];
     }
   for (auto& s : statistics) {
-    s.mean = 26000, s.std = 10000, s.min = 5000, s.max = 60000, s.p1 = 12000, s.p2 = 13000, s.p50 = 21000, s.p98 = 50000, s.p99 = 52000;
+    s.mean = 26000, s.std = 10000, s.min = 5000, s.max = 60000, s.p1 = 12000, s.p2 = 13000,
+    s.p50 = 21000, s.p98 = 50000, s.p99 = 52000;
     s.count = std::int64_t{spec.train} * spec.size * spec.size;
   }
   const auto written = image_writer.publish(), written_masks = mask_writer.publish();
@@ -137,11 +149,13 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
   dataset.target.kind = spec.has_masks ? "mask" : "none";
   if (spec.has_masks) {
     dataset.target.series = "label";
-    dataset.target.classes = {{0, "background", "#000000", class_pixels[0]}, {1, "square", "#ff0000", class_pixels[1]}};
+    dataset.target.classes = {{0, "background", "#000000", class_pixels[0]},
+                              {1, "square", "#ff0000", class_pixels[1]}};
   }
   const auto folder = workspace / "datasets/tiny";
   shard::make_folders(folder);
-  const std::pair<std::string, int> parts[] = {{"train", spec.train}, {"val", spec.val}, {"test", spec.test}};
+  const std::pair<std::string, int> parts[] = {
+      {"train", spec.train}, {"val", spec.val}, {"test", spec.test}};
   int first = 0;
   for (const auto& [name, count] : parts) {
     std::string text = std::string(kPartHeader) + "\n";
@@ -156,7 +170,9 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
         row.acquired = "-";
         row.shard = "shards/tiny-000000.tar";
         row.offset = member.offset, row.length = member.length;
-        if (spec.has_masks) row.mask_shard = "shards/label-000000.tar", row.mask_offset = mask.offset, row.mask_length = mask.length;
+        if (spec.has_masks)
+          row.mask_shard = "shards/label-000000.tar", row.mask_offset = mask.offset,
+          row.mask_length = mask.length;
         text += format_row(row) + "\n";
       }
     const auto published = shard::publish_file(folder / (name + ".tsv"), text);

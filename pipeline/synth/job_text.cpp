@@ -49,7 +49,7 @@ layers:
     width: {attribute: width, lanes: lanes, classes: {field: class, table: osm}, constant_m: 5}
     extent: all
 
-split: {unit: block, block_m: @block@, guard_m: 0, fractions: {train: 0.7, val: 0.15, test: 0.15}, seed: 7}
+split: {unit: block, block_m: @block@, guard_m: 0, fractions: {train: 0.7, val: 0.15, test: 0.15}, seed: 8}
 
 curate:
   layers: [buildings]
@@ -64,6 +64,7 @@ curate:
 
 datasets:
   corpus: {inputs: [optical], views: each}
+  pairs: {inputs: [optical], views: pairs}   # two dates of one place
   town: {inputs: [elevation], target: buildings, subset: clean, normalize: minmax_local}
 
 runs:
@@ -76,6 +77,13 @@ runs:
     augment: [flip]
     epochs: @mae_epochs@
     batch: 32
+  contrast:                                  # two dates of one place attract each other
+    dataset: pairs
+    recipe: simclr
+    model: {name: unet, width: 8}
+    augment: [crop, flip]
+    epochs: @mae_epochs@
+    batch: 16
   unet:                                      # buildings from elevation, on the curated labels
     dataset: town
     recipe: segment
@@ -96,7 +104,7 @@ void replace(std::string& text, const std::string& name, const std::string& valu
 std::string job_text(const SynthOptions& options) {
   const int cells = options.size_px / options.patch_px;
   const bool is_small = cells < 6;
-  const int block = std::clamp(cells / 3, 1, 4) * options.patch_px;
+  const int block = std::clamp(cells / 4, 1, 3) * options.patch_px;
   const std::pair<const char*, int> values[] = {
       {"@patch@", options.patch_px}, {"@block@", block},
       {"@curate_width@", is_small ? 4 : 8}, {"@curate_epochs@", is_small ? 2 : 12}, {"@folds@", is_small ? 2 : 4},

@@ -30,24 +30,6 @@ std::vector<fs::path> folders() {
   return out;
 }
 
-fs::path find_file(const std::string& name) {
-  std::vector<std::string> known;
-  for (const auto& folder : folders()) {
-    std::error_code error;
-    const auto file = folder / (name + ".yaml");
-    if (fs::is_regular_file(file, error)) return file;
-    for (auto entry = fs::directory_iterator(folder, error); !error && entry != fs::directory_iterator(); entry.increment(error))
-      if (entry->path().extension() == ".yaml") known.push_back(entry->path().stem().string());
-  }
-  std::sort(known.begin(), known.end());
-  known.erase(std::unique(known.begin(), known.end()), known.end());
-  std::string list;
-  for (const auto& entry : known) list += (list.empty() ? "" : ", ") + entry;
-  const auto near = nearest_name(name, known);
-  throw Error::config("describe: there is no data manifest '" + name + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                      (list.empty() ? "; set TILEWRIGHT_DATA_MANIFESTS to the folder with <name>.yaml" : " Known: " + list));
-}
-
 std::optional<double> number(const YAML::Node& node) {
   if (!node || node.IsNull()) return std::nullopt;
   return node.as<std::string>() == "nan" ? std::numeric_limits<double>::quiet_NaN() : node.as<double>();
@@ -75,8 +57,26 @@ QualityConfig quality_of(const YAML::Node& node) {
 
 }  // namespace
 
+fs::path find_data_manifest(const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& folder : folders()) {
+    std::error_code error;
+    const auto file = folder / (name + ".yaml");
+    if (fs::is_regular_file(file, error)) return file;
+    for (auto entry = fs::directory_iterator(folder, error); !error && entry != fs::directory_iterator(); entry.increment(error))
+      if (entry->path().extension() == ".yaml") known.push_back(entry->path().stem().string());
+  }
+  std::sort(known.begin(), known.end());
+  known.erase(std::unique(known.begin(), known.end()), known.end());
+  std::string list;
+  for (const auto& entry : known) list += (list.empty() ? "" : ", ") + entry;
+  const auto near = nearest_name(name, known);
+  throw Error::config("describe: there is no data manifest '" + name + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
+                      (list.empty() ? "; set TILEWRIGHT_DATA_MANIFESTS to the folder with <name>.yaml" : " Known: " + list));
+}
+
 DataManifest load_data_manifest(const std::string& name) {
-  const auto file = find_file(name);
+  const auto file = find_data_manifest(name);
   try {
     const auto root = YAML::LoadFile(file.string());
     DataManifest out;

@@ -19,6 +19,9 @@ struct DataManifest {
   std::vector<QualityConfig> quality;  ///< used where the job says nothing and the band is there
 };
 
+/// Where the manifest `name` is. Throws Error::config that lists what there is.
+std::filesystem::path find_data_manifest(const std::string& name);
+
 /// Looks in `<program>/../share/tilewright/data-manifests`, then the folder that the variable
 /// TILEWRIGHT_DATA_MANIFESTS names, then the source tree. Throws Error::config that lists what there
 /// is, or names what is wrong in the file.

@@ -116,9 +116,10 @@ void check_ground(const Raster& first, const Raster& other) {
   for (const auto& [u, v] : corners) {
     const auto p = a.affine.map_from_pixel({u * double(a.width), v * double(a.height)});
     const auto q = b.affine.map_from_pixel({u * double(b.width), v * double(b.height)});
-    if (std::hypot(p.x - q.x, p.y - q.y) > tolerance)
+    const double apart = std::max(std::abs(p.x - q.x), std::abs(p.y - q.y));
+    if (apart > tolerance)
       throw ItemError(Reason::inconsistent_files, other.file().filename().string() + " covers other ground than " + first.file().filename().string() +
-                                                      ": a corner lies " + std::to_string(std::hypot(p.x - q.x, p.y - q.y)) + " map units away");
+                                                      ": a corner lies " + std::to_string(apart) + " map units away");
   }
 }
 

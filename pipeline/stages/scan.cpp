@@ -196,10 +196,16 @@ void write_tiles(index::Manifest& manifest, const std::vector<ScannedSource>& so
 
 void add_notes(const ScannedSource& source, StageReport& report) {
   if (!source.bands.left_out.empty()) {
-    std::string list;
-    for (const auto& band : source.bands.left_out) list += (list.empty() ? "" : ", ") + band;
-    report.notes.push_back(source.name + ": " + std::to_string(source.bands.left_out.size()) + " bands are nodata in all tiles and are left out: " + list);
+    std::string names;
+    for (const auto& band : source.bands.left_out) names += (names.empty() ? "" : ", ") + band;
+    report.notes.push_back(source.name + ": " + std::to_string(source.bands.left_out.size()) + " bands are nodata in all tiles and are left out: " + names);
   }
+  std::map<std::string, int> side_cars;
+  for (const auto& tile : source.tiles)
+    for (const auto& name : tile.side_cars) ++side_cars[name.ends_with(".aux.xml") ? ".aux.xml" : std::filesystem::path(name).extension().string()];
+  std::string list;
+  for (const auto& [kind, count] : side_cars) list += (list.empty() ? "" : ", ") + std::to_string(count) + " " + kind;
+  if (!list.empty()) report.notes.push_back(source.name + ": side-cars are read: " + list);
   for (const auto& tile : source.tiles)
     for (const auto& note : tile.notes) report.notes.push_back(source.name + ": " + note);
 }

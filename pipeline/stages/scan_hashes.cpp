@@ -12,6 +12,7 @@
 
 #include "geometry/error.h"
 #include "index/shard/sha256.h"
+#include "pipeline/io/band_manifest.h"
 #include "pipeline/stages/scan_inputs.h"
 #include "pipeline/stages/stage.h"
 
@@ -100,7 +101,9 @@ void add_side_cars(const Job& job, std::vector<std::string>& paths) {
 
 std::string hash_scan_inputs(const StageInput& in) {
   std::vector<std::string> paths;
+  shard::Sha256 hash;
   for (const auto& [name, config] : in.job.sources) {
+    if (config.describe_as) hash.update(*config.describe_as + "\n" + shard::sha256_file(find_data_manifest(*config.describe_as)) + "\n");
     auto own = paths_of(find_inputs(in.job, name));
     add_side_cars(in.job, own);
     add_side_inputs(in.job, config, own);
@@ -108,7 +111,6 @@ std::string hash_scan_inputs(const StageInput& in) {
   }
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
-  shard::Sha256 hash;
   for (const auto& [path, file] : hash_files(in.job, in.manifest, paths, in.job.limits.threads)) hash.update(path + "\n" + file.sha256 + "\n");
   return shard::hex(hash.finish());
 }

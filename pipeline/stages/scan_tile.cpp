@@ -157,6 +157,7 @@ void describe_raster(const TileReader& reader, index::TileRow& row) {
 }
 
 void note_side_cars(const TileReader& reader, ScannedTile& tile) {
+  for (const auto& raster : reader.rasters()) tile.side_cars.insert(tile.side_cars.end(), raster.info().side_cars.begin(), raster.info().side_cars.end());
   for (const auto& raster : reader.rasters())
     if (const auto ignored = raster.info().metadata.find("IGNORED_SIDE_CARS"); ignored != raster.info().metadata.end())
       tile.notes.push_back("untrusted: the side-cars" + (" " + ignored->second) + " are ignored; pixels that a mask hides count as valid");

@@ -23,7 +23,7 @@ struct ScannedTile {
   std::string content;                       ///< equal for equal pixels, validity, affine and CRS
   std::string version;                       ///< processing version, "" if unknown; later = newer
   double valid_area_m2 = 0;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes, side_cars; ///< side_cars: names of files read beside the rasters
 };
 
 /// What the tiles of a source are read with.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scan stage on real data, against figures that were measured with other tools.
-#include <chrono>
+#include <ctime>
 #include <map>
 #include <set>
 
@@ -111,6 +111,8 @@ TEST_F(ScanReal, KampalaChipsAreAllUsedWhetherOrNotTheyHaveAlpha) {
   const auto report = scan();
   EXPECT_EQ(count_of(report, "tiles"), 126);
   EXPECT_EQ(count_of(report, "quarantined"), 0);
+  ASSERT_EQ(report.notes.size(), 1U);
+  EXPECT_NE(report.notes[0].find("126 .pgw"), std::string::npos) << report.notes[0];
   for (const auto& tile : index::tiles(manifest_, "", "ok")) {
     EXPECT_EQ(tile.band_count, 3);
     const auto box = geometry::bounds(tile.geom);
@@ -197,9 +199,10 @@ TEST_F(ScanReal, EveryNastyFileIsUsedOrHasItsReasonQuickly) {
     one.files = {"data:F-nasty-rasters/" + entry.path().filename().string()};
     job_.sources.emplace_back("s" + std::to_string(i++), one);
   }
-  const auto begin = std::chrono::steady_clock::now();
+  // Processor time: other tests may run beside this one.
+  const auto begin = std::clock();
   const auto report = scan();
-  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), 20);
+  EXPECT_LT(double(std::clock() - begin) / CLOCKS_PER_SEC, 20);
   EXPECT_EQ(count_of(report, "tiles"), 49);
   for (const auto& tile : index::tiles(manifest_)) {
     const auto found = expected.find(std::filesystem::path(tile.path).stem().string());

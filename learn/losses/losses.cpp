@@ -2,6 +2,7 @@
 // Table of segmentation losses, and class weights.
 #include "learn/losses/losses.h"
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 

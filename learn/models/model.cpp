@@ -6,6 +6,7 @@
 
 #include "geometry/error.h"
 #include "learn/models/unet.h"
+#include "learn/models/upernet.h"
 #include "learn/models/vit.h"
 
 namespace tilewright::learn {
@@ -30,8 +31,8 @@ std::shared_ptr<FeatureEncoder> make_vit_encoder(const ModelConfig& config, Imag
   return std::make_shared<VitEncoder>(vit_shape(config, image));
 }
 
-std::shared_ptr<Segmenter> make_upernet(const ModelConfig&, ImageShape, int) {
-  throw Error::config("model upernet: not in this version; use unet");
+std::shared_ptr<Segmenter> make_upernet(const ModelConfig& config, ImageShape image, int classes) {
+  return std::make_shared<UperNet>(vit_shape(config, image), classes);
 }
 
 constexpr const char* kUnetPaper = "Ronneberger et al. 2015, arXiv 1505.04597";

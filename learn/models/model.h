@@ -18,12 +18,23 @@ struct ImageShape {
   int channels = 1, size_px = 64;  ///< square images
 };
 
+struct WeightedLogits {
+  torch::Tensor logits_nkhw;
+  double weight = 1;  ///< of its loss in the sum
+};
+
 /// A network from images to one score per class and pixel. Its parameters have the names of the
 /// reference state dict (timm, MAE, milesial), flat: `named_parameters()` of the module itself.
 class Segmenter : public torch::nn::Module {
  public:
   /// \param image_nchw [N, C, H, W] float32, normalized.  \return logits_nkhw [N, K, H, W] float32.
   virtual torch::Tensor forward(const torch::Tensor& image_nchw) = 0;
+  /// What the loss of a training step is summed over: the scores, and those of auxiliary heads.
+  virtual std::vector<WeightedLogits> training_outputs(const torch::Tensor& image_nchw) {
+    return {{forward(image_nchw), 1}};
+  }
+  /// Sum of the weights of training_outputs.
+  [[nodiscard]] virtual double total_loss_weight() const { return 1; }
   /// Names of what protocol `frozen` keeps as it is.
   [[nodiscard]] virtual std::vector<std::string> encoder_prefixes() const = 0;
 };

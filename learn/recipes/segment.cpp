@@ -27,12 +27,19 @@ class Segment : public Recipe {
   torch::Tensor loss(const Batch& batch, const StepKey&) override {
     if (settings_.weights_k.defined())
       settings_.weights_k = settings_.weights_k.to(batch.image_nchw.device());
-    return loss_.loss(logits(batch.image_nchw), batch.mask_nhw, settings_);
+    const auto of = [&](const torch::Tensor& logits_nkhw) {
+      return loss_.loss(logits_nkhw.to(torch::kFloat32), batch.mask_nhw, settings_);
+    };
+    if (!model_->is_training()) return of(logits(batch.image_nchw));
+    torch::Tensor sum;
+    for (const auto& [logits_nkhw, weight] : model_->training_outputs(batch.image_nchw))
+      sum = sum.defined() ? sum + weight * of(logits_nkhw) : weight * of(logits_nkhw);
+    return sum;
   }
 
   [[nodiscard]] std::optional<double> expected_initial_loss(int) const override {
     if (loss_.name != "cross_entropy" || settings_.weights_k.defined()) return std::nullopt;
-    return std::log(static_cast<double>(classes_));
+    return std::log(static_cast<double>(classes_)) * model_->total_loss_weight();
   }
 
  private:

@@ -3,8 +3,6 @@
 #include "learn/train/checkpoint.h"
 
 #include <ATen/Version.h>
-#include <ATen/cpu/Utils.h>
-#include <ATen/native/DispatchStub.h>
 
 #include <algorithm>
 #include <array>

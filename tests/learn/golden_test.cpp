@@ -8,6 +8,7 @@
 #include "learn/models/mae.h"
 #include "learn/models/named_tensors.h"
 #include "learn/models/unet.h"
+#include "learn/models/upernet.h"
 #include "tests/learn/golden_fill.h"
 #include "tests/learn/one_thread.h"
 
@@ -135,6 +136,38 @@ TEST(ParameterCount, OfUnetIsThePublishedOne) {
   EXPECT_EQ(count(3, 2, true), 17263042);
   EXPECT_EQ(count(12, 1, false), 31042817);
   EXPECT_EQ(count(13, 1, false), 31043393);
+}
+
+TEST(ParameterCount, OfUperNetIsThePublishedOne) {
+  EXPECT_EQ(parameter_count(UperHead(768, 512, 2)), 32257026);
+  EXPECT_EQ(parameter_count(UperHead(768, 768, 2)), 67849730);
+  EXPECT_EQ(parameter_count(UperHead(384, 512, 2)), 29111298);
+  EXPECT_EQ(parameter_count(FeaturePyramid(768)), 7081728);
+  EXPECT_EQ(parameter_count(FeaturePyramid(384)), 1771392);
+  EXPECT_EQ(parameter_count(FcnHead(768, 256, 2)), 1770498);
+}
+
+TEST(UperNet, BuildsThePyramidOfTheReference) {
+  const torch::NoGradGuard no_grad;
+  const auto map = torch::rand({1, 16, 14, 14});
+  const auto levels = FeaturePyramid(16).forward({map, map, map, map});
+  const std::int64_t sides[] = {56, 28, 14, 7};
+  for (int i = 0; i < 4; ++i)
+    EXPECT_EQ(levels[i].sizes(), (std::vector<std::int64_t>{1, 16, sides[i], sides[i]}));
+}
+
+TEST(UperNet, TrainsOnASingleImage) {
+  UperNet model({.channels = 2, .size_px = 32, .patch_px = 8, .dim = 16, .depth = 3, .heads = 2},
+                3);
+  const auto outputs = model.training_outputs(torch::rand({1, 2, 32, 32}));
+  ASSERT_EQ(outputs.size(), 2U);
+  double weight = 0;
+  for (const auto& output : outputs) {
+    EXPECT_EQ(output.logits_nkhw.sizes(), (std::vector<std::int64_t>{1, 3, 32, 32}));
+    EXPECT_TRUE(output.logits_nkhw.isfinite().all().item<bool>());
+    weight += output.weight;
+  }
+  EXPECT_DOUBLE_EQ(weight, model.total_loss_weight());
 }
 
 TEST(Names, AreThoseOfTheReferenceStateDicts) {
@@ -290,6 +323,9 @@ TEST(Models, RefuseShapesThatCannotBe) {
                {.channels = 1, .size_px = 8, .patch_px = 8, .dim = 48, .depth = 1, .heads = 3}}),
       Error);
   EXPECT_THROW(Unet({.channels = 1, .classes = 2, .width = 4}, 8), Error);
+  EXPECT_THROW(
+      UperNet({.channels = 1, .size_px = 8, .patch_px = 8, .dim = 16, .depth = 1, .heads = 2}, 2),
+      Error);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "geometry/error.h"
+#include "learn/models/load_matching.h"
 #include "learn/models/model.h"
 #include "learn/models/named_tensors.h"
 #include "learn/recipes/recipe.h"
@@ -74,7 +75,7 @@ bool can(const Pair& pair) {
   return row.make_encoder != nullptr;
 }
 
-/// Every pair of the tables that is built; sizes above vit_tiny differ in numbers only.
+/// Every pair of the tables; sizes above vit_tiny differ in numbers only.
 std::vector<Pair> pairs() {
   std::vector<Pair> all;
   for (const auto& recipe : recipes())
@@ -87,23 +88,8 @@ std::vector<Pair> pairs() {
   return all;
 }
 
-bool is_built(const Pair& pair) {
-  try {
-    make_recipe(config_of(pair), dataset());
-    return true;
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("not in this version"), std::string::npos)
-        << error.what();
-    return false;
-  }
-}
-
 class RecipeContract : public ::testing::TestWithParam<Pair> {
  protected:
-  void SetUp() override {
-    torch::manual_seed(0);
-    if (!is_built(GetParam())) GTEST_SKIP() << "not in this version";
-  }
   std::unique_ptr<Recipe> make() { return make_recipe(config_of(GetParam()), dataset()); }
 };
 
@@ -175,7 +161,7 @@ TEST_P(RecipeContract, OverfitsEightSamples) {
   const auto first = recipe->loss(batch, {}).item<double>();
   double last = first;
   // A constant prediction of standardized patches has a loss of 1.
-  const double goal = run.recipe == "mae" ? 0.5 : 0.2 * first;
+  const double goal = run.recipe == "mae" ? 0.5 : 0.25 * first;
   for (int step = 0; step < 200 && last > goal; ++step) {
     optimizer.zero_grad();
     const auto loss = recipe->loss(batch, {});
@@ -217,13 +203,35 @@ TEST(Recipes, RefuseWhatCannotGoTogether) {
 }
 
 TEST(Recipes, FrozenTrainsTheHeadOnly) {
-  auto run = config_of({"segment", "unet"});
-  run.protocol = "frozen";
-  const auto recipe = make_recipe(run, dataset());
-  const auto trainable = trainable_of(recipe->module());
-  EXPECT_FALSE(trainable.empty());
-  for (const auto& [name, parameter] : trainable)
-    EXPECT_FALSE(lies_below(name, recipe->encoder_prefixes())) << name;
+  for (const std::string model : {"unet", "upernet"}) {
+    auto run = config_of({"segment", model});
+    run.protocol = "frozen";
+    const auto recipe = make_recipe(run, dataset());
+    const auto trainable = trainable_of(recipe->module());
+    EXPECT_FALSE(trainable.empty());
+    for (const auto& [name, parameter] : trainable)
+      EXPECT_FALSE(lies_below(name, recipe->encoder_prefixes())) << name;
+  }
+}
+
+TEST(Recipes, HandTheirEncoderOnToSegmentation) {
+  const std::pair<Pair, std::string> steps[] = {
+      {{"mae", "vit"}, "upernet"}, {{"simclr", "vit"}, "upernet"}, {{"simclr", "unet"}, "unet"}};
+  for (const auto& [first, second] : steps) {
+    const auto pretrained = make_recipe(config_of(first), dataset());
+    const auto supervised = make_recipe(config_of({"segment", second}), dataset());
+    TensorMap weights;
+    for (const auto& [name, tensor] : state_of(pretrained->module()))
+      weights[name] = tensor.clone();
+    const std::vector<std::string> bands = {"red", "nir"};
+    const auto report =
+        load_matching(supervised->module(), weights, bands, bands, supervised->encoder_prefixes());
+    EXPECT_TRUE(report.mismatched.empty() && report.adapted.empty());
+    for (const auto& [name, tensor] : state_of(supervised->module())) {
+      if (!lies_below(name, supervised->encoder_prefixes())) continue;
+      EXPECT_TRUE(torch::equal(tensor, weights.at(name))) << name;
+    }
+  }
 }
 
 TEST(Recipes, ClassWeightsComeFromTheDataset) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the command line to a row of the table: flags by group, help, usage errors.
+// From the command line to a row of the table: help, usage errors, and how failures are told.
 #include "pipeline/commands/command.h"
 
 #include <CLI/CLI.hpp>
@@ -9,6 +9,7 @@
 
 #include "geometry/error.h"
 #include "geometry/version.h"
+#include "pipeline/commands/flags.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -16,53 +17,6 @@ namespace {
 constexpr const char* kExitCodes =
     "Exit codes: 0 done; 1 failed; 2 usage or job file; 3 done, but inputs are quarantined;\n"
     "4 stopped on request, the same command goes on.";
-
-void add_job_flags(CLI::App& app, Invocation& in) {
-  app.add_option("--set", in.sets, "override one key of the job; repeatable")->type_name("KEY.PATH=VALUE")->allow_extra_args(false);
-  app.add_option("--root", in.roots, "folder of a named root; repeatable")->type_name("NAME=DIR")->allow_extra_args(false);
-  app.add_flag("--untrusted", in.untrusted, "inputs may be hostile: ignore side-car files (limits.untrusted)");
-}
-
-void add_machine_flags(CLI::App& app, Invocation& in) {
-  app.add_option("-j,--threads", in.threads, "threads (limits.threads); default: all cores")->type_name("N");
-  app.add_option("--memory", in.memory, "most memory, such as 4G (limits.memory); default: half of RAM")->type_name("SIZE");
-}
-
-void add_stage_flags(CLI::App& app, Invocation& in) {
-  app.add_option("--max-bad", in.max_bad, "fail if more inputs are bad, such as 5% or 12 (limits.max_bad)")->type_name("N|N%");
-  app.add_option("--force", in.force, "do this stage even if it is up to date; repeatable")->type_name("STAGE")->allow_extra_args(false);
-  app.add_option("--limit", in.limit, "only the first N items, to try a job")->type_name("N")->check(CLI::Validator(CLI::PositiveNumber).description(""));
-  app.add_flag("--dry-run", in.dry_run, "say what would be done, and why; write nothing");
-  app.add_flag("--overwrite", in.overwrite, "start runs anew instead of resuming them");
-}
-
-void add_synth_flags(CLI::App& app, Invocation& in) {
-  app.add_option("--seed", in.seed, "seed; the same options give the same bytes")->type_name("N");
-  app.add_option("--size", in.size_px, "edge of each of the two areas, pixels of 1 m")->type_name("PX");
-  app.add_option("--patch", in.patch_px, "edge of a patch, pixels")->type_name("PX");
-  app.add_option("--scenes", in.scenes, "dates of each area")->type_name("N");
-  app.add_option("--noisy", in.noisy_frac, "share of patches with damaged labels, 0 to 1")->type_name("SHARE");
-  app.add_flag("--tiny", in.tiny, "a small region for a quick look");
-}
-
-void add_flags(CLI::App& app, unsigned groups, Invocation& in) {
-  if (groups & kRangeFlags) {
-    app.add_option("--from", in.from, "first stage")->type_name("STAGE");
-    app.add_option("--to", in.to, "last stage")->type_name("STAGE");
-  }
-  if (groups & kJobFlags) add_job_flags(app, in);
-  if (groups & kMachineFlags) add_machine_flags(app, in);
-  if (groups & kStageFlags) add_stage_flags(app, in);
-  if (groups & kSynthFlags) add_synth_flags(app, in);
-  if (groups & kOverwriteFlag) app.add_flag("--overwrite", in.overwrite, "replace a file that is there");
-  if (groups & kDoctorFlags) app.add_flag("--list-failpoints", in.list_failpoints, "print the places where tests break this build");
-  if (groups & kJsonFlag) app.add_flag("--json", in.json, "one JSON document on stdout");
-  if (groups & kProgressFlags) {
-    app.add_flag("-v,--verbose", in.verbose, "also say why each stage is done");
-    app.add_flag("-q,--quiet", in.quiet, "no progress, only results and errors");
-    app.add_flag("--no-color", in.no_color, "no colours (NO_COLOR does the same)");
-  }
-}
 
 void add_command(CLI::App& app, const CommandRow& row, Invocation& in) {
   auto* sub = app.add_subcommand(std::string(row.name), std::string(row.summary));
@@ -145,20 +99,6 @@ int report_failure(const Invocation& in, int code, const std::string& text) noex
     return code;  // nothing left to say it with
   }
   return code;
-}
-
-JobOptions job_options(const Invocation& in) {
-  JobOptions options{.sets = in.sets, .roots = {}, .flags = {}};
-  for (const auto& root : in.roots) {
-    const auto equals = root.find('=');
-    if (equals == std::string::npos || equals == 0) throw Error::config("--root " + root + ": expected NAME=DIR, such as --root data=/data/town");
-    options.roots.emplace_back(root.substr(0, equals), root.substr(equals + 1));
-  }
-  if (in.threads) options.flags.push_back({"-j", "limits.threads", std::to_string(*in.threads)});
-  if (in.memory) options.flags.push_back({"--memory", "limits.memory", *in.memory});
-  if (in.max_bad) options.flags.push_back({"--max-bad", "limits.max_bad", *in.max_bad});
-  if (in.untrusted) options.flags.push_back({"--untrusted", "limits.untrusted", "true"});
-  return options;
 }
 
 }  // namespace tilewright::pipeline

@@ -36,6 +36,18 @@ void add_run(const std::string& path, const learn::RunConfig& run, List& list) {
   list.add(model == "upernet" || model == "deeplabv3plus" || model == "upconv", path + ".model.name: " + model, "use unet");
 }
 
+/// Combinations of a dataset and who uses it.
+void add_uses(const Job& job, List& list) {
+  for (const auto& [name, dataset] : job.datasets) {
+    for (const auto& [run_name, run] : job.runs) {
+      if (run.dataset != name) continue;
+      list.add(dataset.views == "all", "datasets." + name + ".views: all for the run " + run_name, "use each, latest, best or pairs; all is for other readers");
+      const bool predicts = job.predict && job.predict->run == run_name;
+      list.add(predicts && dataset.inputs.size() > 1, "predict.run: " + run_name + ", which stacks several sources", "name a run on one source");
+    }
+  }
+}
+
 void add_limits(const LimitsConfig& limits, List& list) {
   list.add(limits.tmpdir.has_value(), "limits.tmpdir", "leave it out; scratch files lie in <workspace>/.tmp");
   list.add(limits.isolate, "limits.isolate", "leave it out; files are decoded in this process");
@@ -57,6 +69,9 @@ std::vector<std::string> not_in_this_version(const Job& job) {
     list.add(dataset.match != "any", "datasets." + name + ".match: " + dataset.match, "use match: any");
   for (const auto& [name, run] : job.runs) add_run("runs." + name, run, list);
   list.add(job.predict && job.predict->polygons, "predict.polygons", "set it to false, and use gdal_polygonize.py on the map");
+  for (const auto& [name, source] : job.sources)
+    list.add(source.date && source.date->bands, "sources." + name + ".date.bands", "write one file a date, and use date: {name: ...}");
+  add_uses(job, list);
   add_limits(job.limits, list);
   return list.take();
 }

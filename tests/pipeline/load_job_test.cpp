@@ -282,6 +282,22 @@ TEST(LoadJob, SaysWhatIsNotInThisVersion) {
   EXPECT_THAT(list[0], StartsWith("views.placement: shelf: not in this version"));
 }
 
+TEST(LoadJob, SaysWhichCombinationsAreNotInThisVersion) {
+  const auto job = load_text(R"(
+workspace: w
+sources: {a: {files: a.tif, date: {bands: dates.json}}, b: {files: b.tif}}
+views: {}
+layers: {l: {vector: v.gpkg}}
+datasets: {d: {inputs: [a, b], target: l, views: all}}
+runs: {r: {dataset: d, model: {name: upernet}}}
+predict: {run: r, polygons: true}
+)");
+  const auto list = not_in_this_version(job);
+  EXPECT_THAT(list, ::testing::UnorderedElementsAre(StartsWith("sources.a.date.bands:"), StartsWith("datasets.d.views: all for the run r:"),
+                                                    StartsWith("predict.run: r, which stacks"), StartsWith("runs.r.model.name: upernet:"),
+                                                    StartsWith("predict.polygons:")));
+}
+
 TEST(LoadJob, EveryConfigOfTheTreeLoads) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(TILEWRIGHT_SOURCE_DIR "/configs")) {

@@ -103,7 +103,9 @@ StageReport do_stage(const StageRow& row, const StageInput& in, const StageKey& 
       mark_stale(in.manifest, name);
       for (const auto& dependent : dependent_stages(name)) mark_stale(in.manifest, dependent);
     });
-    auto report = row.run(in, context);
+    RunContext of_stage = context;
+    of_stage.force_overwrite |= is_forced;  // a forced run is trained anew, not resumed
+    auto report = row.run(in, of_stage);
     run.key = key.digest;
     run.finished = now_utc();
     run.counts_json = report_json(report);

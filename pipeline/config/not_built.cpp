@@ -33,7 +33,7 @@ void add_run(const std::string& path, const learn::RunConfig& run, List& list) {
   const bool is_built = run.recipe == "segment" || run.recipe == "mae" || run.recipe == "simclr";
   list.add(!is_built, path + ".recipe: " + run.recipe, "use segment, mae or simclr");
   const auto& model = run.model.name;
-  list.add(model == "upernet" || model == "deeplabv3plus" || model == "upconv", path + ".model.name: " + model, "use unet");
+  list.add(model == "deeplabv3plus" || model == "upconv", path + ".model.name: " + model, "use unet or upernet");
 }
 
 /// Combinations of a dataset and who uses it.

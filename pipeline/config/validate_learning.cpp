@@ -85,7 +85,7 @@ void check_start(const Job& job, const std::string& path, const learn::EncoderSo
 void check_model(const std::string& path, const learn::RunConfig& run, Findings& findings) {
   const auto& model = run.model;
   findings.need_known(path + ".model.name", "model", model.name, kModels);
-  if (model.name == "vit" && model.dim % model.heads != 0)
+  if ((model.name == "vit" || model.name == "upernet") && model.dim % model.heads != 0)
     findings.add(path + ".model.heads", std::to_string(model.heads) + " heads do not divide dim " + std::to_string(model.dim));
   if (run.recipe == "mae" && is_segmentation_model(model.name))
     findings.add(path + ".model.name", "recipe mae needs a vit model, such as model: {name: vit_tiny, patch_px: 8}");

@@ -289,12 +289,12 @@ sources: {a: {files: a.tif, date: {bands: dates.json}}, b: {files: b.tif}}
 views: {}
 layers: {l: {vector: v.gpkg}}
 datasets: {d: {inputs: [a, b], target: l, views: all}}
-runs: {r: {dataset: d, model: {name: upernet}}}
+runs: {r: {dataset: d, model: {name: upconv}}}
 predict: {run: r, polygons: true}
 )");
   const auto list = not_in_this_version(job);
   EXPECT_THAT(list, ::testing::UnorderedElementsAre(StartsWith("sources.a.date.bands:"), StartsWith("datasets.d.views: all for the run r:"),
-                                                    StartsWith("predict.run: r, which stacks"), StartsWith("runs.r.model.name: upernet:"),
+                                                    StartsWith("predict.run: r, which stacks"), StartsWith("runs.r.model.name: upconv:"),
                                                     StartsWith("predict.polygons:")));
 }
 

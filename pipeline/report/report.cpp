@@ -71,6 +71,12 @@ std::string stages_text(const index::Manifest& manifest) {
   return text.empty() ? "no stage has run" : text;
 }
 
+/// The job file's name; its folder's where the file is just called job.
+std::string title_of(const Job& job) {
+  const auto stem = job.file.stem().string();
+  return stem == "job" ? job.folder().filename().string() : stem;
+}
+
 /// Numbers without pictures: what tests and other programs read from the page.
 ReportJson numbers_of(const ReportJson& page) {
   ReportJson out = {{"counts", page["counts"]}};
@@ -90,7 +96,7 @@ ReportJson numbers_of(const ReportJson& page) {
 std::filesystem::path write_report(const Job& job, const std::filesystem::path& workspace) {
   const auto manifest = index::Manifest::open(workspace / "manifest.gpkg", index::Manifest::Mode::read_only);
   const ReportInput input{job, manifest, workspace};
-  ReportJson page = {{"title", job.file.stem().string()}, {"version", kVersion}, {"stages", stages_text(manifest)}};
+  ReportJson page = {{"title", title_of(job)}, {"version", kVersion}, {"stages", stages_text(manifest)}};
   ReportJson links = ReportJson::array(), charts = ReportJson::array();
   for (const auto& section : kSections) {
     page[section.id] = section.make(input);

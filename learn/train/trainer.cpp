@@ -150,6 +150,7 @@ void Trainer::resume() {
                  current_isa() + ": the run goes on, but not bit by bit");
   restore(*found.newest, recipe_->module(), stepper_->optimizer());
   state_ = state;
+  if (is_finished()) return;
   context_.say("resumed at step " + std::to_string(state_.step) + " of " +
                std::to_string(length_.total_steps));
 }

@@ -20,7 +20,7 @@ struct Invocation {
   std::string second;                      ///< ITEM or DIR
   std::vector<std::string> sets, roots;    ///< key.path=VALUE, name=DIR
   std::optional<int> threads;
-  std::optional<std::string> memory, max_bad;
+  std::optional<std::string> memory, tmpdir, max_bad;
   bool untrusted = false;
   std::string from, to;
   std::vector<std::string> force;
@@ -38,7 +38,7 @@ struct Invocation {
 enum FlagGroup : unsigned {
   kNoFlags = 0,
   kJobFlags = 1,        ///< --set --root --untrusted
-  kMachineFlags = 2,    ///< -j --memory
+  kMachineFlags = 2,    ///< -j --memory --tmpdir
   kStageFlags = 4,      ///< --force --dry-run --limit --overwrite --max-bad
   kRangeFlags = 8,      ///< --from --to
   kJsonFlag = 16,

@@ -18,6 +18,7 @@ void add_job_flags(CLI::App& app, Invocation& in) {
 void add_machine_flags(CLI::App& app, Invocation& in) {
   app.add_option("-j,--threads", in.threads, "threads (limits.threads); default: all cores")->type_name("N");
   app.add_option("--memory", in.memory, "most memory, such as 4G (limits.memory); default: half of RAM")->type_name("SIZE");
+  app.add_option("--tmpdir", in.tmpdir, "folder for scratch files (limits.tmpdir); default: <workspace>/.tmp")->type_name("DIR");
 }
 
 void add_stage_flags(CLI::App& app, Invocation& in) {
@@ -67,6 +68,7 @@ JobOptions job_options(const Invocation& in) {
   }
   if (in.threads) options.flags.push_back({"-j", "limits.threads", std::to_string(*in.threads)});
   if (in.memory) options.flags.push_back({"--memory", "limits.memory", *in.memory});
+  if (in.tmpdir) options.flags.push_back({"--tmpdir", "limits.tmpdir", *in.tmpdir});
   if (in.max_bad) options.flags.push_back({"--max-bad", "limits.max_bad", *in.max_bad});
   if (in.untrusted) options.flags.push_back({"--untrusted", "limits.untrusted", "true"});
   return options;

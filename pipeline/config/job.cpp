@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "geometry/error.h"
+#include "index/shard/sha256.h"
 #include "pipeline/config/load.h"
 #include "pipeline/config/validate.h"
 #include "pipeline/config/yaml_tree.h"
@@ -41,6 +42,13 @@ std::string lower(std::string text) {
 fs::path Job::workspace() const {
   auto place = (folder() / workspace_text).lexically_normal();
   return place.has_filename() ? place : place.parent_path();
+}
+
+fs::path Job::scratch() const {
+  if (!limits.tmpdir) return workspace() / ".tmp";
+  // A folder that others use too: ours is named after the workspace.
+  const auto name = "tilewright-" + shard::sha256_hex(workspace().string()).substr(0, 12);
+  return (folder() / *limits.tmpdir / name).lexically_normal();
 }
 
 fs::path Job::resolve(const std::string& path) const {

@@ -256,6 +256,7 @@ struct Job {
 
   [[nodiscard]] std::filesystem::path folder() const { return file.parent_path(); }
   [[nodiscard]] std::filesystem::path workspace() const;  ///< absolute
+  [[nodiscard]] std::filesystem::path scratch() const;    ///< absolute: limits.tmpdir, else <workspace>/.tmp
   /// Absolute path of "root:relative", or of a path below the job file's folder.
   [[nodiscard]] std::filesystem::path resolve(const std::string& path) const;
   /// Sources that views see, in order; all if `views.sources` is empty.

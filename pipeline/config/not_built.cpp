@@ -49,7 +49,6 @@ void add_uses(const Job& job, List& list) {
 }
 
 void add_limits(const LimitsConfig& limits, List& list) {
-  list.add(limits.tmpdir.has_value(), "limits.tmpdir", "leave it out; scratch files lie in <workspace>/.tmp");
   list.add(limits.isolate, "limits.isolate", "leave it out; files are decoded in this process");
   list.add(limits.network, "limits.network", "copy remote files here first");
   list.add(limits.vrt, "limits.vrt", "name the files behind the VRT");

@@ -18,28 +18,10 @@
 #include "pipeline/runner/learn_process.h"
 #include "pipeline/stages/curate_scores.h"
 #include "pipeline/stages/dataset_build.h"
+#include "pipeline/stages/scratch_folder.h"
 
 namespace tilewright::pipeline {
 namespace {
-
-/// A scratch folder that is gone at the end, also after an error.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(std::filesystem::path path) : path_(std::move(path)) {
-    std::filesystem::remove_all(path_);
-    shard::make_folders(path_);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 index::SplitConfig fold_config(const SplitSection& split, int folds) {
   index::SplitConfig config;
@@ -197,7 +179,7 @@ FoldScores score_by_folds(const StageInput& in, const CurateConfig& config, cons
   const auto set = choose_samples(in.job, in.manifest, dataset);
   if (set.samples.empty())
     throw Error::failed("curate: no location has both a mask of " + layer + " and a view of " + source + "; check the layer's extent, or name curate: source");
-  const ScratchFolder scratch(in.workspace / ".tmp" / ("curate-" + layer));
+  const ScratchFolder scratch(in.job.scratch() / ("curate-" + layer));
   const auto classes = write_dataset(in, dataset, set, config.folds, scratch.path(), context);
   ask(in, config, scratch.path(), context);
   return compare(in, set, classes, scratch.path() / "folds.tar");

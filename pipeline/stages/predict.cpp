@@ -15,6 +15,7 @@
 #include "pipeline/stages/grid_zone.h"
 #include "pipeline/stages/predict_mosaic.h"
 #include "pipeline/stages/predict_source.h"
+#include "pipeline/stages/scratch_folder.h"
 #include "pipeline/stages/stage.h"
 
 namespace tilewright::pipeline {
@@ -25,25 +26,6 @@ using geometry::Window;
 
 constexpr std::size_t kMostChunkBytes = std::size_t{1} << 30;
 constexpr std::size_t kLeastChunkBytes = std::size_t{32} << 20;
-
-/// A folder for requests and shards, gone at the end.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(fs::path path) : path_(std::move(path)) {
-    fs::remove_all(path_);
-    shard::make_folders(path_);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 /// What the run wants and knows.
 struct Network {
@@ -94,7 +76,7 @@ class Prediction {
  public:
   Prediction(const StageInput& in, const RunContext& context)
       : in_(in), context_(context), config_(*in.job.predict), network_(network_of(in)), source_(config_.source.value_or(network_.input.series)),
-        scratch_(in.workspace / ".tmp" / "predict") {
+        scratch_(in.job.scratch() / "predict") {
     find_tiles();
   }
 

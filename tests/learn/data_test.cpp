@@ -22,7 +22,8 @@ TEST(EpochOrder, HoldsEachSampleOnce) {
   for (const std::int64_t count : {1, 2, 17, 1000})
     for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
       const auto order = epoch_order(count, 7, epoch);
-      EXPECT_EQ(std::set<std::int64_t>(order.begin(), order.end()).size(), static_cast<std::size_t>(count));
+      EXPECT_EQ(std::set<std::int64_t>(order.begin(), order.end()).size(),
+                static_cast<std::size_t>(count));
       EXPECT_EQ(*std::max_element(order.begin(), order.end()), count - 1);
     }
 }
@@ -91,8 +92,10 @@ TEST(Augment, GeometryMovesImageAndMaskTogether) {
       auto patch = numbered_patch(9);
       CounterRandom random{draw};
       row.apply(patch, random);
-      for (std::size_t i = 0; i < patch.mask.size(); ++i) EXPECT_EQ(static_cast<int>(patch.image[i]) % 250, patch.mask[i]) << row.name;
-      EXPECT_EQ(std::set<float>(patch.image.begin(), patch.image.end()).size(), patch.image.size()) << row.name;
+      for (std::size_t i = 0; i < patch.mask.size(); ++i)
+        EXPECT_EQ(static_cast<int>(patch.image[i]) % 250, patch.mask[i]) << row.name;
+      EXPECT_EQ(std::set<float>(patch.image.begin(), patch.image.end()).size(), patch.image.size())
+          << row.name;
     }
   }
 }
@@ -104,7 +107,8 @@ TEST(Augment, RotateTurnsAllFourWays) {
     CounterRandom random{draw};
     augmentations()[augmentation_rows({"rotate"})[0]].apply(patch, random);
     // A rotation keeps the cyclic order of the corners; a mirror image would not.
-    const std::vector<float> corners = {patch.image[0], patch.image[2], patch.image[8], patch.image[6]};
+    const std::vector<float> corners = {patch.image[0], patch.image[2], patch.image[8],
+                                        patch.image[6]};
     auto turned = corners;
     std::rotate(turned.begin(), std::find(turned.begin(), turned.end(), 0.0F), turned.end());
     EXPECT_EQ(turned, (std::vector<float>{0, 2, 8, 6}));
@@ -117,14 +121,19 @@ TEST(Augment, CropOfALinearRampStaysALinearRampInsideTheRange) {
   const auto crop = augmentation_rows({"crop"})[0];
   for (std::uint64_t draw = 0; draw < 20; ++draw) {
     Patch patch{.channels = 1, .size = 16, .image = {}, .mask = {}};
-    for (int i = 0; i < 256; ++i) patch.image.push_back(static_cast<float>(i % 16)), patch.mask.push_back(static_cast<std::uint8_t>(i % 16));
+    for (int i = 0; i < 256; ++i)
+      patch.image.push_back(static_cast<float>(i % 16)),
+          patch.mask.push_back(static_cast<std::uint8_t>(i % 16));
     CounterRandom random{draw};
     augmentations()[crop].apply(patch, random);
     for (int y = 0; y < 16; ++y)
       for (int x = 0; x < 16; ++x) {
-        EXPECT_LE(std::abs(patch.image[static_cast<std::size_t>(y * 16 + x)] - patch.mask[static_cast<std::size_t>(y * 16 + x)]), 1.0F);
+        EXPECT_LE(std::abs(patch.image[static_cast<std::size_t>(y * 16 + x)] -
+                           patch.mask[static_cast<std::size_t>(y * 16 + x)]),
+                  1.0F);
         if (x > 0) {
-          EXPECT_GE(patch.image[static_cast<std::size_t>(y * 16 + x)], patch.image[static_cast<std::size_t>(y * 16 + x - 1)]);
+          EXPECT_GE(patch.image[static_cast<std::size_t>(y * 16 + x)],
+                    patch.image[static_cast<std::size_t>(y * 16 + x - 1)]);
         }
       }
   }
@@ -138,12 +147,14 @@ TEST(Augment, RunsInTableOrderAndRefusesUnknownNames) {
 TEST(ReadRaw, KeepsLargeUnsignedValues) {
   const ScratchFolder folder;
   const std::vector<std::uint16_t> values = {0, 40000, 65535, 32768};
-  shard::ShardWriter writer(folder.path() / "a-000000.tar", {{"a", "a.x.npy", shard::DType::u16, {1, 2, 2}, ""}});
+  shard::ShardWriter writer(folder.path() / "a-000000.tar",
+                            {{"a", "a.x.npy", shard::DType::u16, {1, 2, 2}, ""}});
   writer.put(0, std::as_bytes(std::span(values)));
   const auto member = writer.publish().members[0];
   const shard::MappedFile file(folder.path() / "a-000000.tar");
   std::vector<float> out(9);
-  read_raw(shard::array_at(file, member.offset, member.length), std::vector<int>{0}, 3, out.data(), "a");
+  read_raw(shard::array_at(file, member.offset, member.length), std::vector<int>{0}, 3, out.data(),
+           "a");
   EXPECT_EQ(out[0], 0.0F);
   EXPECT_EQ(out[1], 40000.0F);
   EXPECT_EQ(out[3], 65535.0F);
@@ -165,7 +176,8 @@ LoaderConfig loader_config(const Corpus& corpus, int threads) {
 TEST(Loader, GivesTheSameBatchesForAnyNumberOfThreads) {
   const ScratchFolder folder;
   const Corpus corpus(folder.path(), testing::write_tiny_dataset(folder.path(), {}));
-  Loader one(corpus, corpus.part("train"), loader_config(corpus, 1)), four(corpus, corpus.part("train"), loader_config(corpus, 4));
+  Loader one(corpus, corpus.part("train"), loader_config(corpus, 1)),
+      four(corpus, corpus.part("train"), loader_config(corpus, 4));
   for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
     one.start(epoch), four.start(epoch);
     std::multiset<std::int64_t> seen;
@@ -186,7 +198,8 @@ TEST(Loader, GivesTheSameBatchesForAnyNumberOfThreads) {
 TEST(Loader, ContinuesInsideAnEpochAsIfItHadNotStopped) {
   const ScratchFolder folder;
   const Corpus corpus(folder.path(), testing::write_tiny_dataset(folder.path(), {}));
-  Loader whole(corpus, corpus.part("train"), loader_config(corpus, 2)), rest(corpus, corpus.part("train"), loader_config(corpus, 2));
+  Loader whole(corpus, corpus.part("train"), loader_config(corpus, 2)),
+      rest(corpus, corpus.part("train"), loader_config(corpus, 2));
   whole.start(4);
   whole.next();
   rest.start(1);  // dropped by the next start
@@ -206,7 +219,8 @@ TEST(Loader, LeavesOutALastBatchThatIsTooSmall) {
 
 TEST(Loader, TwinsAreTwoViewsOfALocationWherePairsAreAsked) {
   const ScratchFolder folder;
-  const Corpus corpus(folder.path(), testing::write_tiny_dataset(folder.path(), {.views = 3, .mode = "pairs"}));
+  const Corpus corpus(folder.path(),
+                      testing::write_tiny_dataset(folder.path(), {.views = 3, .mode = "pairs"}));
   ASSERT_EQ(corpus.part("train").size(), 12U);
   auto config = loader_config(corpus, 1);
   config.plan.augment.clear();

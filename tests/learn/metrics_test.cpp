@@ -41,7 +41,8 @@ TEST(Metrics, MicroIoUFollowsFromAccuracy) {
     Mask truth, prediction;
     for (int i = 0; i < 500; ++i) {
       truth.push_back(static_cast<std::uint8_t>(random.below(4)));
-      prediction.push_back(random.uniform() < 0.6 ? truth.back() : static_cast<std::uint8_t>(random.below(4)));
+      prediction.push_back(random.uniform() < 0.6 ? truth.back()
+                                                  : static_cast<std::uint8_t>(random.below(4)));
     }
     confusion.add(truth, prediction);
     const auto m = metrics_of(confusion);

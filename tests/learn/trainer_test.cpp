@@ -57,7 +57,9 @@ TrainRequest segment_request(const fs::path& workspace, const std::string& name)
   return request;
 }
 
-std::string weights_hash(const TrainRequest& request) { return shard::sha256_file(fs::path(request.run_folder) / "weights.safetensors"); }
+std::string weights_hash(const TrainRequest& request) {
+  return shard::sha256_file(fs::path(request.run_folder) / "weights.safetensors");
+}
 
 /// Asks for a stop after `step` steps and expects the run to obey.
 void train_and_stop_at(const TrainRequest& request, std::int64_t step) {
@@ -94,12 +96,17 @@ TEST(Trainer, LearnsTheTinySquares) {
   request.run.epochs = 15, request.run.augment = {"flip"}, request.run.optimizer.lr = 1e-2;
   run_train(request, {});
   const auto rows = rows_of(request.run_folder);
-  const auto best = std::max_element(rows.begin(), rows.end(), [](const Json& a, const Json& b) { return a.value("iou_macro", 0.0) < b.value("iou_macro", 0.0); });
+  const auto best = std::max_element(rows.begin(), rows.end(), [](const Json& a, const Json& b) {
+    return a.value("iou_macro", 0.0) < b.value("iou_macro", 0.0);
+  });
   EXPECT_GT(best->value("iou_macro", 0.0), 0.9);
-  for (const char* key : {"step", "epoch", "part", "wall_s", "samples_per_s", "lr", "loss"}) EXPECT_TRUE(rows[0].contains(key)) << key;
-  const auto metadata = read_safetensors_metadata(fs::path(request.run_folder) / "weights.safetensors");
+  for (const char* key : {"step", "epoch", "part", "wall_s", "samples_per_s", "lr", "loss"})
+    EXPECT_TRUE(rows[0].contains(key)) << key;
+  const auto metadata =
+      read_safetensors_metadata(fs::path(request.run_folder) / "weights.safetensors");
   EXPECT_EQ(metadata.at("step"), std::to_string((*best)["step"].get<int>()));
-  for (const char* key : {"bands", "normalization", "classes", "tilewright", "torch"}) EXPECT_TRUE(metadata.contains(key)) << key;
+  for (const char* key : {"bands", "normalization", "classes", "tilewright", "torch"})
+    EXPECT_TRUE(metadata.contains(key)) << key;
 }
 
 TEST(Trainer, ResumeEqualsTheUninterruptedRun) {
@@ -119,10 +126,12 @@ TEST(Trainer, ResumeEqualsTheUninterruptedRun) {
 TEST(Trainer, ResumesFromTheCheckpointBeforeADamagedOne) {
   const ScratchFolder workspace;
   testing::write_tiny_dataset(workspace.path(), {});
-  const auto whole = segment_request(workspace.path(), "whole"), broken = segment_request(workspace.path(), "broken");
+  const auto whole = segment_request(workspace.path(), "whole"),
+             broken = segment_request(workspace.path(), "broken");
   run_train(whole, {});
   train_and_stop_at(broken, 8);
-  const auto newest = fs::path(broken.run_folder) / "checkpoints/step-0000000008/weights.safetensors";
+  const auto newest =
+      fs::path(broken.run_folder) / "checkpoints/step-0000000008/weights.safetensors";
   ASSERT_TRUE(fs::exists(newest));
   fs::resize_file(newest, fs::file_size(newest) / 2);
   {
@@ -162,7 +171,9 @@ TEST(Trainer, RefusesToResumeAnotherRunAndSaysWhatDiffers) {
   train_and_stop_at(request, 2);
   auto other = request;
   other.run.optimizer.lr = 1e-2;
-  EXPECT_THAT(error_of(other, ErrorKind::config), ::testing::AllOf(HasSubstr("optimizer.lr (0.003 then, 0.01 now)"), HasSubstr("--force train")));
+  EXPECT_THAT(error_of(other, ErrorKind::config),
+              ::testing::AllOf(HasSubstr("optimizer.lr (0.003 then, 0.01 now)"),
+                               HasSubstr("--force train")));
   testing::write_tiny_dataset(workspace.path(), {.seed = 2});
   EXPECT_THAT(error_of(request, ErrorKind::config), HasSubstr("dataset_sha256"));
   request.overwrite = true;
@@ -184,7 +195,8 @@ TEST(Trainer, NeverTrainsOnNaNSilently) {
   context.say = [&](const std::string& text) { said += text + "\n"; };
   run_train(request, context);
   EXPECT_THAT(said, HasSubstr("loc_00003.view0"));
-  for (const auto& [name, tensor] : read_safetensors(fs::path(request.run_folder) / "weights.safetensors").tensors)
+  for (const auto& [name, tensor] :
+       read_safetensors(fs::path(request.run_folder) / "weights.safetensors").tensors)
     if (tensor.is_floating_point()) {
       EXPECT_TRUE(tensor.isfinite().all().item<bool>()) << name;
     }
@@ -195,13 +207,15 @@ TEST(Trainer, StopsWithinAStepWhenTheRateExplodes) {
   testing::write_tiny_dataset(workspace.path(), {});
   auto request = segment_request(workspace.path(), "wild");
   request.run.optimizer.lr = 1e30, request.run.schedule.warmup_epochs = 0;
-  EXPECT_THAT(error_of(request, ErrorKind::failed), ::testing::AllOf(HasSubstr("step 2"), HasSubstr("loc_")));
+  EXPECT_THAT(error_of(request, ErrorKind::failed),
+              ::testing::AllOf(HasSubstr("step 2"), HasSubstr("loc_")));
 }
 
 TEST(Trainer, StartsFromAnEarlierRunWithItsStatistics) {
   const ScratchFolder workspace;
   testing::write_tiny_dataset(workspace.path(), {});
-  auto first = segment_request(workspace.path(), "first"), second = segment_request(workspace.path(), "second");
+  auto first = segment_request(workspace.path(), "first"),
+       second = segment_request(workspace.path(), "second");
   first.run.epochs = second.run.epochs = 1;
   run_train(first, {});
   const auto record_of_first = read_run_record(first.run_folder);
@@ -225,7 +239,14 @@ TEST(Trainer, TrainsWithoutLabels) {
   for (const std::string recipe : {"mae", "simclr"}) {
     auto request = segment_request(workspace.path(), recipe);
     request.run.recipe = recipe;
-    request.run.model = {.name = "vit", .patch_px = 4, .dim = 24, .depth = 2, .heads = 2, .decoder_dim = 16, .decoder_depth = 1, .decoder_heads = 2};
+    request.run.model = {.name = "vit",
+                         .patch_px = 4,
+                         .dim = 24,
+                         .depth = 2,
+                         .heads = 2,
+                         .decoder_dim = 16,
+                         .decoder_depth = 1,
+                         .decoder_heads = 2};
     request.run.epochs = 3, request.run.batch = 6;
     run_train(request, {});
     const auto stopped = [&] {
@@ -244,7 +265,12 @@ TEST(Evaluator, WritesMetricsThatFollowFromTheConfusion) {
   testing::write_tiny_dataset(workspace.path(), {});
   auto request = segment_request(workspace.path(), "unet");
   run_train(request, {});
-  run_evaluate({.workspace = request.workspace, .dataset = request.dataset, .run_folder = request.run_folder, .threads = 1, .device = "cpu"}, {});
+  run_evaluate({.workspace = request.workspace,
+                .dataset = request.dataset,
+                .run_folder = request.run_folder,
+                .threads = 1,
+                .device = "cpu"},
+               {});
   const auto document = Json::parse(read_text(fs::path(request.run_folder) / "evaluation.json"));
   for (const char* part : {"val", "test"}) {
     const auto& scores = document["parts"][part];
@@ -258,7 +284,9 @@ TEST(Evaluator, WritesMetricsThatFollowFromTheConfusion) {
   std::istringstream csv(read_text(fs::path(request.run_folder) / "samples.csv"));
   std::string line;
   std::getline(csv, line);
-  EXPECT_EQ(line, "sample,location,part,loss,overall_accuracy,iou_micro,iou_macro,iou_background,iou_square,pixels,ignored_pixels");
+  EXPECT_EQ(line,
+            "sample,location,part,loss,overall_accuracy,iou_micro,iou_macro,iou_background,iou_"
+            "square,pixels,ignored_pixels");
   int rows = 0;
   while (std::getline(csv, line)) ++rows;
   EXPECT_EQ(rows, 8);
@@ -279,7 +307,8 @@ TEST(Predictor, GivesProbabilitiesThatDoNotDependOnTheBatch) {
   }
   shard::ShardWriter writer(workspace.path() / "in-000000.tar", members);
   for (int i = 0; i < 3; ++i) {
-    writer.put(static_cast<std::size_t>(2 * i), testing::detail::pixels_of(spec, testing::draw_sample(spec, i, 0).image));
+    writer.put(static_cast<std::size_t>(2 * i),
+               testing::detail::pixels_of(spec, testing::draw_sample(spec, i, 0).image));
     std::vector<std::uint8_t> valid(256, 1);
     if (i == 2) std::fill(valid.begin(), valid.begin() + 64, 0);
     writer.put(static_cast<std::size_t>(2 * i + 1), testing::detail::bytes_of(valid));
@@ -288,8 +317,14 @@ TEST(Predictor, GivesProbabilitiesThatDoNotDependOnTheBatch) {
   std::vector<std::vector<float>> results;
   for (const int batch : {1, 3}) {
     const auto output = workspace.path() / ("out" + std::to_string(batch) + "-000000.tar");
-    run_predict({.run_folder = request.run_folder, .dataset = request.dataset, .input_shard = workspace.path() / "in-000000.tar",
-                 .output_shard = output, .threads = 1, .batch = batch, .device = "cpu"}, {});
+    run_predict({.run_folder = request.run_folder,
+                 .dataset = request.dataset,
+                 .input_shard = workspace.path() / "in-000000.tar",
+                 .output_shard = output,
+                 .threads = 1,
+                 .batch = batch,
+                 .device = "cpu"},
+                {});
     const shard::MappedFile file(output);
     auto& values = results.emplace_back();
     for (const auto& entry : shard::scan_tar(output)) {
@@ -302,37 +337,46 @@ TEST(Predictor, GivesProbabilitiesThatDoNotDependOnTheBatch) {
     }
   }
   ASSERT_EQ(results[0].size(), 3U * 512);
-  for (std::size_t i = 0; i < results[0].size(); ++i) ASSERT_NEAR(results[0][i], results[1][i], 1e-5);
+  for (std::size_t i = 0; i < results[0].size(); ++i)
+    ASSERT_NEAR(results[0][i], results[1][i], 1e-5);
 }
 
 TEST(Folds, PredictEverySampleAndRepeatBitByBit) {
   const ScratchFolder workspace;
   testing::write_tiny_dataset(workspace.path(), {.train = 16});
   FoldsRequest request;
-  request.workspace = workspace.path(), request.dataset = workspace.path() / "datasets/tiny/dataset.json";
-  request.samples = workspace.path() / "datasets/tiny/train.tsv", request.folds = workspace.path() / "folds.tsv";
+  request.workspace = workspace.path(),
+  request.dataset = workspace.path() / "datasets/tiny/dataset.json";
+  request.samples = workspace.path() / "datasets/tiny/train.tsv",
+  request.folds = workspace.path() / "folds.tsv";
   request.scratch_folder = workspace.path();
   request.run = segment_request(workspace.path(), "x").run;
-  request.run.max_steps = 40, request.run.epochs = 20, request.run.augment = {"flip"}, request.run.optimizer.lr = 1e-2;
+  request.run.max_steps = 40, request.run.epochs = 20, request.run.augment = {"flip"},
+  request.run.optimizer.lr = 1e-2;
   request.fold_count = 2;
   std::string folds;
-  for (int i = 0; i < 16; ++i) folds += testing::detail::location_name(i) + "\t" + std::to_string(i % 2) + "\n";
+  for (int i = 0; i < 16; ++i)
+    folds += testing::detail::location_name(i) + "\t" + std::to_string(i % 2) + "\n";
   shard::publish_file(request.folds, folds);
   for (const char* name : {"a-000000.tar", "b-000000.tar"}) {
     request.output_shard = workspace.path() / name;
     run_folds(request, {});
   }
-  EXPECT_EQ(shard::sha256_file(workspace.path() / "a-000000.tar"), shard::sha256_file(workspace.path() / "b-000000.tar"));
+  EXPECT_EQ(shard::sha256_file(workspace.path() / "a-000000.tar"),
+            shard::sha256_file(workspace.path() / "b-000000.tar"));
   const shard::MappedFile file(workspace.path() / "a-000000.tar");
   const auto entries = shard::scan_tar(workspace.path() / "a-000000.tar");
   ASSERT_EQ(entries.size(), 16U);
   int right = 0;
   for (int i = 0; i < 16; ++i) {
-    EXPECT_EQ(entries[static_cast<std::size_t>(i)].member, testing::detail::location_name(i) + ".view0.prob.npy");
-    const auto array = shard::array_at(file, entries[static_cast<std::size_t>(i)].offset, entries[static_cast<std::size_t>(i)].length);
+    EXPECT_EQ(entries[static_cast<std::size_t>(i)].member,
+              testing::detail::location_name(i) + ".view0.prob.npy");
+    const auto array = shard::array_at(file, entries[static_cast<std::size_t>(i)].offset,
+                                       entries[static_cast<std::size_t>(i)].length);
     const auto* data = reinterpret_cast<const float*>(array.data.data());
     const auto mask = testing::draw_sample({.train = 16}, i, 0).mask;
-    for (std::size_t p = 0; p < mask.size(); ++p) right += (data[256 + p] > data[p]) == (mask[p] == 1);
+    for (std::size_t p = 0; p < mask.size(); ++p)
+      right += (data[256 + p] > data[p]) == (mask[p] == 1);
   }
   EXPECT_GT(right / (16 * 256.0), 0.9);
 }

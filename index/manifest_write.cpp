@@ -36,7 +36,8 @@ void insert(Manifest& m, const TileRow& t) {
   write(m, "adding a tile",
         "INSERT INTO tile(geom, tile_id, source, path, sha256, acquired, time_known, epsg, width_px, height_px, res_x, res_y, band_count, "
         "dtype, valid_frac, cloud_frac, component_id, status, duplicate_of, reason) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, 0), nullif(?9, 0), nullif(?10, 0), nullif(?11, 0), nullif(?12, 0), nullif(?13, 0), "
+        "nullif(?14, ''), iif(?1 IS NULL, NULL, ?15), ?16, ?17, ?18, ?19, ?20)",
         geom, t.tile_id, t.source, t.path, t.sha256, t.acquired, t.time_known, t.epsg, t.width_px, t.height_px, t.res_x, t.res_y,
         t.band_count, t.dtype, t.valid_frac, t.cloud_frac, t.component_id, t.status, t.duplicate_of, t.reason);
   insert_box(m, "INSERT INTO rtree_tile_geom VALUES (last_insert_rowid(), ?1, ?2, ?3, ?4)", t.geom);

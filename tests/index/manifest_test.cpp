@@ -101,6 +101,36 @@ TEST_F(ManifestTest, TileComesBackAsItWentIn) {
   EXPECT_FALSE(tile(m, "a-3"));
 }
 
+TEST_F(ManifestTest, WhatIsNotKnownOfATileIsNull) {
+  auto m = create();
+  m.in_transaction([&] {
+    insert(m, tile_row("a-1"));
+    insert(m, TileRow{.tile_id = "a-2", .source = "a", .path = "data:a-2.tif", .sha256 = "00ff", .status = "quarantined", .reason = "unreadable"});
+  });
+  SQLite::Statement row(m.database(), "SELECT epsg, width_px, height_px, res_x, res_y, band_count, dtype, valid_frac, geom FROM tile WHERE tile_id = ?1");
+  for (const auto* id : {"a-1", "a-2"}) {
+    row.bind(1, id);
+    ASSERT_TRUE(row.executeStep());
+    for (int i = 0; i < row.getColumnCount(); ++i) EXPECT_EQ(row.getColumn(i).isNull(), id == std::string("a-2")) << row.getColumnName(i);
+    row.reset();
+  }
+  const auto unknown = tile(m, "a-2");
+  ASSERT_TRUE(unknown);
+  EXPECT_EQ(unknown->epsg, 0);
+  EXPECT_EQ(unknown->valid_frac, 0);
+  EXPECT_EQ(unknown->dtype, "");
+}
+
+TEST_F(ManifestTest, EveryTableHasAnIntegerKey) {
+  const auto m = create();
+  SQLite::Statement table(m.database(),
+                          "SELECT m.name, (SELECT group_concat(c.type) FROM pragma_table_info(m.name) c WHERE c.pk > 0) FROM sqlite_master m "
+                          "WHERE m.type = 'table' AND m.name NOT LIKE 'gpkg_%' AND m.name NOT LIKE 'rtree_%' AND m.name NOT LIKE 'sqlite_%'");
+  int count = 0;
+  for (; table.executeStep(); ++count) EXPECT_EQ(table.getColumn(1).getString(), "INTEGER") << table.getColumn(0).getString();
+  EXPECT_GT(count, 10);
+}
+
 TEST_F(ManifestTest, ViewsMasksAndScoresComeBackInOrder) {
   auto m = create();
   m.in_transaction([&] {

@@ -194,10 +194,14 @@ void look_at_pixels(const TileReader& reader, const SourceContext& source, std::
     reject(tile, "removed", Reason::too_cloudy, "cloud_frac is " + std::to_string(*tile.row.cloud_frac) + ", more than max_cloud_frac");
 }
 
+/// Of the band files alone: quality rasters in files of their own do not change what a tile is.
 std::string hash_of_files(const Acquisition& acquisition, const std::map<std::string, FileHash>& hashes) {
-  if (acquisition.files.size() == 1) return hashes.at(acquisition.files[0].path).sha256;
+  const auto& files = acquisition.files;
+  const auto is_band = [](const TileFile& file) { return !file.is_quality; };
+  if (std::count_if(files.begin(), files.end(), is_band) == 1) return hashes.at(std::find_if(files.begin(), files.end(), is_band)->path).sha256;
   shard::Sha256 hash;
-  for (const auto& file : acquisition.files) {
+  for (const auto& file : files) {
+    if (!is_band(file)) continue;
     const auto& hex = hashes.at(file.path).sha256;
     shard::Digest digest;
     for (std::size_t i = 0; i < digest.size(); ++i) digest[i] = static_cast<std::byte>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));

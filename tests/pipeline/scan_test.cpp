@@ -4,6 +4,7 @@
 #include <set>
 
 #include "geometry/crs.h"
+#include "index/shard/sha256.h"
 #include "pipeline/stages/scan_duplicates.h"
 #include "pipeline/stages/stage.h"
 #include "tests/pipeline/tiny_raster.h"
@@ -186,6 +187,23 @@ TEST_F(Scan, FilesOfOneCaptureAreOneTileAndTheRestIsNamed) {
     EXPECT_EQ(reader.bands().size(), 2U);
     EXPECT_EQ(reader.cloud_mask()->count(), 24);
   }
+}
+
+TEST_F(Scan, AQualityFileOfItsOwnDoesNotChangeTheHashOfATile) {
+  write("a.tif", {});
+  write("clouds/a.tif", {});
+  QualityConfig clouds;
+  clouds.files = "data:clouds/*.tif";
+  clouds.match = "([a-z])\\.tif$";
+  clouds.reject_values = {1};
+  source().quality = {clouds};
+  auto m = manifest();
+  EXPECT_EQ(count_of(scan(m), "files"), 2);
+  const auto tile = index::tiles(m).at(0);
+  const auto files = index::tile_files(m, tile.tile_id);
+  ASSERT_EQ(files.size(), 2U);
+  EXPECT_EQ(tile.sha256, files[0].sha256);
+  EXPECT_EQ(tile.sha256, shard::sha256_file(folder_ / "data/a.tif"));
 }
 
 TEST_F(Scan, BandsThatAreNodataEverywhereAreLeftOutAndNamed) {

@@ -206,9 +206,12 @@ class Listener {
   const RunContext& context_;
 };
 
-[[noreturn]] void throw_outcome(int status, const std::string& verb, const std::string& message) {
+[[noreturn]] void throw_outcome(int status, const std::string& verb, const std::string& message, bool was_told_to_stop) {
   const auto text =
       message.empty() ? std::string(kProgram) + " " + verb + " failed without a message" : message;
+  // A child that is still loading its libraries has no handler yet, and ends by the signal itself.
+  if (was_told_to_stop && WIFSIGNALED(status) && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT))
+    throw Error::stopped(std::string(kProgram) + " " + verb + " was stopped; the same command goes on");
   if (WIFSIGNALED(status))
     throw Error::failed(
         std::string(kProgram) + " " + verb + " was ended by signal " +
@@ -262,7 +265,7 @@ void run_learn(const std::string& verb, const std::string& request_json, const f
     if (context.stop.stop_requested() && !std::exchange(told, true)) child.send(SIGTERM);
   }
   listener.finish();
-  if (const int status = child.wait(); status != 0) throw_outcome(status, verb, listener.error());
+  if (const int status = child.wait(); status != 0) throw_outcome(status, verb, listener.error(), context.stop.stop_requested());
   fs::remove(request);  // it holds places of this machine; after a failure it helps to find out why
 }
 

@@ -104,6 +104,19 @@ TEST_F(LearnProcess, PassesAStopOnAndReportsIt) {
   EXPECT_EQ(error->second, "stopped after step 7");
 }
 
+TEST_F(LearnProcess, AChildThatCannotYetListenIsStoppedToo) {
+  stand_in("echo '@progress 1 10 steps' >&2; sleep 20 & wait $!");
+  std::stop_source source;
+  RunContext context;
+  context.stop = source.get_token();
+  context.on_progress = [&](const Progress&) { source.request_stop(); };
+  const auto error = outcome(context);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->first, ErrorKind::stopped) << error->second;
+  stand_in("kill -TERM $$");
+  EXPECT_EQ(outcome()->first, ErrorKind::failed) << "nobody asked for a stop";
+}
+
 TEST_F(LearnProcess, IsFoundOnThePath) {
   stand_in("exit 0");
   EXPECT_EQ(find_learn(), folder.path() / "tilewright-learn");

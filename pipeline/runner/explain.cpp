@@ -119,9 +119,10 @@ std::optional<Json> explain_object(const index::Manifest& manifest, const std::s
   auto found = Json::array();
   for (const auto& object : index::label_objects(manifest)) {
     if (object.object_id != item && object.layer + "/" + object.object_id != item) continue;
-    found.push_back({{"layer", object.layer}, {"object_id", object.object_id}, {"class", or_null(object.object_class)}, {"status", object.status},
-                     {"rule", or_null(object.rule)}, {"width_m", or_null(object.width_m)}, {"reason", or_null(object.reason)},
-                     {"meaning", meaning_of(object.reason.value_or(""))}});
+    Json row{{"layer", object.layer}, {"object_id", object.object_id}, {"class", or_null(object.object_class)}, {"status", object.status},
+             {"rule", or_null(object.rule)}, {"width_m", or_null(object.width_m)}, {"reason", or_null(object.reason)}};
+    if (object.reason) row["meaning"] = meaning_of(*object.reason);
+    found.push_back(std::move(row));
   }
   if (found.empty()) return std::nullopt;
   return Json{{"kind", "object"}, {"objects", found}};

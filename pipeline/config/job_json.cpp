@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <regex>
 #include <stdexcept>
 
@@ -133,6 +134,19 @@ void emit(YAML::Emitter& out, const JobJson& value, int depth) {
   }
 }
 
+/// Sources, layers and lists of files are sets: in another order they make the same corpus, so a key
+/// has them by name. (The first of views.sources means something: they stay as they are.)
+void forget_order(const std::string& section, JobJson& value) {
+  if ((section != "sources" && section != "layers") || !value.is_object()) return;
+  std::map<std::string, JobJson> by_name;
+  for (const auto& [name, item] : value.items()) by_name[name] = item;
+  value = JobJson::object();
+  for (const auto& [name, item] : by_name) {
+    value[name] = item;
+    if (item.contains("files")) std::sort(value[name]["files"].begin(), value[name]["files"].end());
+  }
+}
+
 }  // namespace
 
 JobJson json_of_job(const Job& job) { return write_value(job); }
@@ -155,6 +169,7 @@ std::string section_json(const Job& job, const std::string& section) {
     value = std::move(next);
     begin = end + 1;
   }
+  forget_order(section, value);
   return value.dump();
 }
 

@@ -183,7 +183,9 @@ void remove_unrecorded(const StageInput& in, const std::string& source) {
 /// All that decides the bytes of a series besides its rows.
 std::string settings_of(const StageInput& in) {
   std::string text = "extract 1\n" + std::string(name_of(in.job.extract.resampling)) + "\n" + std::to_string(in.job.extract.shard_mb) + "\n";
-  for (const auto& source : in.job.view_sources()) {
+  auto sources = in.job.view_sources();
+  std::sort(sources.begin(), sources.end());
+  for (const auto& source : sources) {
     text += source;
     if (read_source_bands(in.manifest, source))  // none where scan could use no file of it
       for (const auto& band : source_bands(in.job, in.manifest, source))

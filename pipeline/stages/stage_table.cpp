@@ -34,6 +34,9 @@ std::string hash_split_inputs(const StageInput& in) {
   return table ? hash_named_file(in, "split.table.file", table->file) : "";
 }
 
+/// The source that scores look at where the job leaves it to the order of sources.
+std::string default_source(const StageInput& in) { return in.job.curate->source ? "" : in.job.view_sources().front(); }
+
 /// Weights that runs start from.
 std::string hash_run_inputs(const StageInput& in) {
   std::string out;
@@ -52,7 +55,7 @@ constexpr std::array kStages{
     StageRow{"extract", "views", "extract", 1, has_views, nothing, run_extract},
     StageRow{"label", "views", "layers targets", 1, has_labels, hash_label_inputs, run_label},
     StageRow{"split", "views", "split curate.folds curate.scores", 1, has_split, hash_split_inputs, run_split},
-    StageRow{"curate", "extract label split", "curate", 1, has_curate, nothing, run_curate},
+    StageRow{"curate", "extract label split", "curate", 1, has_curate, default_source, run_curate},
     StageRow{"dataset", "extract label split curate", "datasets", 1, has_datasets, nothing, run_dataset},
     StageRow{"train", "dataset", "runs", 1, has_runs, hash_run_inputs, run_train},
     StageRow{"evaluate", "train", "", 1, has_runs, nothing, run_evaluate},

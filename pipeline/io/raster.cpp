@@ -177,12 +177,19 @@ class GdalMessages {
   std::string text_;
 };
 
+/// GDAL names the whole path: the text goes into the manifest, which says nothing of the machine.
+std::string without_folder(std::string text, const fs::path& file) {
+  const auto folder = file.parent_path().string() + "/";
+  for (auto at = text.find(folder); at != std::string::npos; at = text.find(folder, at)) text.erase(at, folder.size());
+  return text.substr(0, 500);
+}
+
 [[noreturn]] void fail_reading(const fs::path& file, const Window& w, const std::string& said) {
   const auto tells = [&](const char* text) { return said.find(text) != std::string::npos; };
   const bool shorter = tells("ead error") || tells("bytes, expected") || tells("remature") || tells("Seek error") || tells("annot read");
   throw ItemError(shorter ? Reason::truncated : Reason::read_error,
                   "reading " + std::to_string(w.width) + " x " + std::to_string(w.height) + " pixels at column " + std::to_string(w.col) + ", row " +
-                      std::to_string(w.row) + " of " + file.filename().string() + " failed (GDAL: " + said.substr(0, 500) + ")");
+                      std::to_string(w.row) + " of " + file.filename().string() + " failed (GDAL: " + without_folder(said, file) + ")");
 }
 
 void check_window(const RasterInfo& info, const fs::path& file, const Window& w) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entry of `tilewright`: the command table does the work, errors become messages and exit codes here.
+#include <csignal>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -10,6 +11,7 @@
 int main(int argc, char** argv) {
   using tilewright::Error;
   using tilewright::ErrorKind;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file over the limit is a write that fails, with a message
   tilewright::pipeline::Invocation invocation;
   try {
     return tilewright::pipeline::run_command(argc, argv, invocation);

@@ -115,7 +115,8 @@ StageReport do_stage(const StageRow& row, const StageInput& in, const StageKey& 
   } catch (const Error& error) {  // the log must name stage and cause; the error travels on
     log.write(error.kind() == ErrorKind::stopped ? "warning" : "error", "stage failed",
               {{"stage", name}, {"code", std::to_string(static_cast<int>(error.kind()))}, {"reason", error.what()}});
-    throw Error(error.kind(), name + ": " + error.what());
+    const std::string text = error.what();
+    throw Error(error.kind(), text.starts_with(name + ": ") ? text : name + ": " + text);
   }
 }
 

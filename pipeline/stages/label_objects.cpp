@@ -202,7 +202,7 @@ VectorLayer read_named(const std::string& name, const std::filesystem::path& fil
   try {
     return read_vector_layer(file, layer, wanted, policy);
   } catch (const index::ItemError& error) {
-    throw Error::failed("layer " + name + ": cannot read " + file.string() + ": " + error.what());
+    throw Error::failed("layer " + name + ": cannot read " + file.string() + ": " + error.what() + "; repair the file, or name another in the job");
   }
 }
 

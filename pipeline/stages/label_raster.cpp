@@ -75,7 +75,7 @@ struct RasterMasks::State {
     try {
       return Raster::open(file, policy);
     } catch (const index::ItemError& error) {
-      throw Error::failed("layer " + layer + ": cannot read " + file.string() + ": " + error.what());
+      throw Error::failed("layer " + layer + ": cannot read " + file.string() + ": " + error.what() + "; repair the file, or name another in the job");
     }
   }
   const Raster& raster() const {

@@ -41,6 +41,7 @@ void describe_change(const KeyPart& now, const std::string& before, std::vector<
     const auto old_json = Json::parse(before, nullptr, false), new_json = Json::parse(now.value, nullptr, false);
     const auto first = out.size();
     compare("", old_json, new_json, out);
+    if (out.size() == first) out.emplace_back("its entries stand in another order");
     for (auto i = first; i < out.size(); ++i) out[i] = now.name + ": " + out[i];
   } else if (now.name.starts_with("needs ")) {
     out.push_back(now.name.substr(6) + " has a new result");

@@ -227,7 +227,8 @@ class ViewsStage {
     return "views: no location results from " + std::to_string(ok_tiles_) + " ok tiles: " + std::to_string(outcome_.candidate_windows) +
            " windows of " + std::to_string(views_.patch_px) + " px at " + std::to_string(in_.job.grid.resolution_m) +
            " m have a usable view, min_views is " + std::to_string(views_.min_views) + (reasons.empty() ? "" : "; rejected: " + reasons) +
-           "; use a smaller views.patch_px or min_views, or a larger max_cloud_frac";
+           "; use a smaller views.patch_px or min_views, or a larger max_cloud_frac" +
+           (views_.placement == index::Placement::lattice ? ", or placement: best_phase, whose windows need not stand at multiples of their size" : "");
   }
 
   void write() {

@@ -19,6 +19,7 @@
 
 #include "pipeline/runner/explain.h"
 #include "pipeline/runner/progress.h"
+#include "pipeline/runner/stage_key.h"
 #include "pipeline/runner/verify.h"
 #include "pipeline/runner/workspace.h"
 #include "pipeline/synth/region.h"
@@ -272,6 +273,14 @@ TEST_F(Runner, ATermSignalEndsWithCode4AndTheSameCommandGoesOn) {
   EXPECT_EQ(WEXITSTATUS(status), 4);
   run(job());
   EXPECT_EQ(tree_hash(region() / "work"), whole);
+}
+
+TEST(StageKey, EveryChangeHasWords) {
+  const std::vector<KeyPart> before{{"section runs", R"({"a":{"n":1},"b":{"n":2}})"}, {"inputs", "00"}};
+  EXPECT_TRUE(changes(before, before).empty());
+  EXPECT_EQ(changes(before, {{"section runs", R"({"a":{"n":1},"b":{"n":3}})"}, {"inputs", "00"}}), std::vector<std::string>{"section runs: b.n 2 -> 3"});
+  EXPECT_EQ(changes(before, {{"section runs", R"({"b":{"n":2},"a":{"n":1}})"}, {"inputs", "00"}}),
+            std::vector<std::string>{"section runs: its entries stand in another order"});
 }
 
 TEST(MaxBad, IsAShareOrANumber) {

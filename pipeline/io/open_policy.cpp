@@ -115,7 +115,7 @@ DatasetHandle open(const fs::path& file, const OpenPolicy& policy, unsigned kind
   if (foreign || message.empty())
     throw ItemError(Reason::unsupported_format, "cannot open " + file.filename().string() + ": none of the allowed drivers reads it (" + list +
                                                     "); name another under `drivers:` or convert the file");
-  throw ItemError(Reason::unreadable, "cannot open " + file.filename().string() + gdal_message());
+  throw ItemError(Reason::unreadable, "cannot open " + file.filename().string() + gdal_message(file));
 }
 
 /// Refuses what one decoded block, or the number of bands, would cost.
@@ -164,11 +164,18 @@ void set_up_gdal(std::size_t cache_bytes) {
   if (cache_bytes > 0) GDALSetCacheMax64(static_cast<GIntBig>(cache_bytes));
 }
 
-std::string gdal_message() {
+std::string without_folder(std::string text, const fs::path& file) {
+  if (!file.has_parent_path()) return text.substr(0, 500);
+  for (const auto& folder : {fs::absolute(file).parent_path().string() + "/", file.parent_path().string() + "/"})
+    for (auto at = text.find(folder); at != std::string::npos; at = text.find(folder, at)) text.erase(at, folder.size());
+  return text.substr(0, 500);
+}
+
+std::string gdal_message(const fs::path& file) {
   std::string text = CPLGetLastErrorMsg();
   if (text.empty()) return "";
   std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 32; }, ' ');
-  return " (GDAL: " + text.substr(0, 500) + ")";
+  return " (GDAL: " + without_folder(std::move(text), file) + ")";
 }
 
 void check_path(const fs::path& file) {

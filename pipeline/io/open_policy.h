@@ -35,8 +35,11 @@ inline constexpr int kMostBands = 10000;
 inline constexpr std::size_t kLongestCrsText = std::size_t{64} << 10;
 inline constexpr std::size_t kLongestSideCar = std::size_t{4} << 20;
 
-/// GDAL's last message of this thread as " (GDAL: ...)", or "".
-std::string gdal_message();
+/// GDAL names the whole path, but its text goes into the manifest, which says nothing of the machine:
+/// the text without the folder of `file`, cut to 500 bytes.
+std::string without_folder(std::string text, const std::filesystem::path& file);
+/// GDAL's last message of this thread as " (GDAL: ...)", without the folder of `file`, or "".
+std::string gdal_message(const std::filesystem::path& file = {});
 /// Throws index::ItemError(refused_path) for paths that are not plain local files.
 void check_path(const std::filesystem::path& file);
 

@@ -177,13 +177,6 @@ class GdalMessages {
   std::string text_;
 };
 
-/// GDAL names the whole path: the text goes into the manifest, which says nothing of the machine.
-std::string without_folder(std::string text, const fs::path& file) {
-  const auto folder = file.parent_path().string() + "/";
-  for (auto at = text.find(folder); at != std::string::npos; at = text.find(folder, at)) text.erase(at, folder.size());
-  return text.substr(0, 500);
-}
-
 [[noreturn]] void fail_reading(const fs::path& file, const Window& w, const std::string& said) {
   const auto tells = [&](const char* text) { return said.find(text) != std::string::npos; };
   const bool shorter = tells("ead error") || tells("bytes, expected") || tells("remature") || tells("Seek error") || tells("annot read");

@@ -21,7 +21,7 @@ std::string read_side_car(const std::filesystem::path& file, std::size_t most_by
   std::string text(bytes, '\0');
   std::ifstream in(file, std::ios::binary);
   in.read(text.data(), static_cast<std::streamsize>(bytes));
-  if (in.gcount() != static_cast<std::streamsize>(bytes)) throw ItemError(Reason::unreadable, "cannot read the side-car " + file.string());
+  if (in.gcount() != static_cast<std::streamsize>(bytes)) throw ItemError(Reason::unreadable, "cannot read the side-car " + file.filename().string());
   return text;
 }
 

@@ -195,7 +195,7 @@ VectorLayer read_vector_layer(const std::filesystem::path& file, const std::stri
   each_feature(*dataset, source, [&](const OGRFeature& feature) { out.features.push_back(feature_of(feature, wanted)); });
   if (CPLGetLastErrorType() >= CE_Failure)
     throw index::ItemError(index::Reason::unreadable, "reading layer " + out.name + " of " + file.filename().string() + " stopped after " +
-                                                          std::to_string(out.features.size()) + " features" + gdal_message());
+                                                          std::to_string(out.features.size()) + " features" + gdal_message(file));
   return out;
 }
 

@@ -36,6 +36,20 @@ TEST(OpenPolicy, RefusesPathsThatAreNoPlainFiles) {
   EXPECT_EQ(reason_of([&] { open_raster_dataset(folder / "missing.tif", {}); }), index::Reason::unreadable);
 }
 
+TEST(OpenPolicy, AMessageDoesNotNameTheFolder) {
+  const TemporaryFolder folder;
+  // A TIFF header that points at a directory full of nonsense.
+  folder.write("broken.tif", std::string("II*\0\x10\0\0\0", 8) + std::string(64, '\x7f'));
+  try {
+    open_raster_dataset(folder / "broken.tif", {});
+    FAIL() << "it was opened";
+  } catch (const index::ItemError& error) {
+    EXPECT_NE(std::string(error.what()).find("GDAL: "), std::string::npos) << error.what();
+    EXPECT_EQ(std::string(error.what()).find(folder.path().string()), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(without_folder("a b/x.tif: a b/x.tif is bad", "a b/x.tif"), "x.tif: x.tif is bad");
+}
+
 TEST(OpenPolicy, AVrtNamedTifIsNotOpened) {
   const TemporaryFolder folder;
   folder.write("secret.txt", std::string(64, 'x'));

@@ -194,7 +194,8 @@ class Datasets(unittest.TestCase):
                     self.assertEqual(len(dataset), info["samples"])
                     for i in range(len(dataset)):
                         image, mask = dataset[i]
-                        self.assertEqual(image.shape[0], sum(len(item["bands"]) for item in meta["inputs"]))
+                        views = [meta["inputs"][int(view["input"])] for view in dataset.samples[i]]
+                        self.assertEqual(image.shape[0], sum(len(view["bands"]) for view in views))
                         if meta["target"]["kind"] == "mask":
                             self.assertEqual(mask.shape, (1, *image.shape[1:]))
                             self.assertTrue((np.unique(mask) >= 0).all())
@@ -205,7 +206,8 @@ class Datasets(unittest.TestCase):
             meta = json.loads((folder / "dataset.json").read_text())
             samples = [Dataset(folder, "train")[i] for i in range(meta["parts"]["train"]["samples"])]
             said = [band for item in meta["inputs"] for band in item["statistics"]]
-            pixels = np.stack([image for image, _ in samples]).astype(np.float64)
+            size = meta["inputs"][0]["size_px"]  # views of one sample are stacked on the first axis
+            pixels = np.concatenate([image.reshape(-1, len(meta["inputs"][0]["bands"]), size, size) for image, _ in samples]).astype(np.float64)
             for band, statistics in enumerate(said):
                 with self.subTest(f"{folder.name} band {band}"):
                     values = pixels[:, band]

@@ -220,6 +220,11 @@ class ViewsStage {
   }
 
   [[nodiscard]] std::string why_nothing() const {
+    if (ok_tiles_ == 0) {
+      std::string names;
+      for (const auto& source : in_.job.view_sources()) names += (names.empty() ? "" : ", ") + source;
+      return "views: none of the tiles of " + names + " can be used; `tilewright explain JOB scan` counts the reasons";
+    }
     std::map<std::string, std::int64_t> by_reason;
     for (const auto& rejection : outcome_.rejections) ++by_reason[rejection.reason];
     std::string reasons;

@@ -59,7 +59,7 @@ DatasetConfig dataset_config(const StageInput& in, const std::string& layer, con
   config.target = layer;
   config.views = "each";
   const auto bands = source_bands(in.job, in.manifest, source);
-  config.normalize = bands.size() == 1 && bands.front().dtype == shard::DType::f32 ? "minmax_local" : "standard";
+  config.normalize = curate_normalize(in.job, layer, source).value_or(bands.size() == 1 && bands.front().dtype == shard::DType::f32 ? "minmax_local" : "standard");
   return config;
 }
 
@@ -172,6 +172,12 @@ FoldScores compare(const StageInput& in, const SampleSet& set, const std::vector
 }
 
 }  // namespace
+
+std::optional<std::string> curate_normalize(const Job& job, const std::string& layer, const std::string& source) {
+  for (const auto& [name, dataset] : job.datasets)
+    if (dataset.target == layer && dataset.inputs.size() == 1 && dataset.inputs.front().source == source) return dataset.normalize;
+  return std::nullopt;
+}
 
 FoldScores score_by_folds(const StageInput& in, const CurateConfig& config, const std::string& layer, const std::string& source,
                           const RunContext& context) {

@@ -5,6 +5,7 @@
 
 #include "geometry/error.h"
 #include "index/shard/sha256.h"
+#include "pipeline/stages/curate_folds.h"
 #include "pipeline/stages/stage.h"
 
 namespace tilewright::pipeline {
@@ -34,8 +35,15 @@ std::string hash_split_inputs(const StageInput& in) {
   return table ? hash_named_file(in, "split.table.file", table->file) : "";
 }
 
-/// The source that scores look at where the job leaves it to the order of sources.
-std::string default_source(const StageInput& in) { return in.job.curate->source ? "" : in.job.view_sources().front(); }
+/// What scores depend on outside their section: the source where the job leaves it to the order of
+/// sources, and how the job's datasets scale its pixels.
+std::string curate_inputs(const StageInput& in) {
+  const auto source = in.job.curate->source.value_or(in.job.view_sources().front());
+  std::string out = in.job.curate->source ? "" : source;
+  for (const auto& layer : in.job.curate->layers)
+    if (const auto normalize = curate_normalize(in.job, layer, source)) out += "\n" + layer + ": " + *normalize;
+  return out;
+}
 
 /// Weights that runs start from.
 std::string hash_run_inputs(const StageInput& in) {
@@ -55,7 +63,7 @@ constexpr std::array kStages{
     StageRow{"extract", "views", "extract", 1, has_views, nothing, run_extract},
     StageRow{"label", "views", "layers targets", 1, has_labels, hash_label_inputs, run_label},
     StageRow{"split", "views", "split curate.folds curate.scores", 1, has_split, hash_split_inputs, run_split},
-    StageRow{"curate", "extract label split", "curate", 1, has_curate, default_source, run_curate},
+    StageRow{"curate", "extract label split", "curate", 1, has_curate, curate_inputs, run_curate},
     StageRow{"dataset", "extract label split curate", "datasets", 1, has_datasets, nothing, run_dataset},
     StageRow{"train", "dataset", "runs", 1, has_runs, hash_run_inputs, run_train},
     StageRow{"evaluate", "train", "", 1, has_runs, nothing, run_evaluate},

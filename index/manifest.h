@@ -85,6 +85,8 @@ std::vector<LocationRow> locations(const Manifest&);                          //
 std::optional<LocationRow> location(const Manifest&, const std::string& location_id);
 std::vector<ViewRow> views(const Manifest&, const std::string& location_id = "");  ///< location_id, acquired, tile_id
 std::vector<MaskRow> masks(const Manifest&, const std::string& layer = "");   ///< layer, location_id, valid_from
+/// Distinct shard files that rows of "view" or "mask" point into, ordered.
+std::vector<std::string> shard_files(const Manifest&, const std::string& table);
 std::vector<LabelObjectRow> label_objects(const Manifest&, const std::string& layer = "");
 std::vector<ScoreRow> scores(const Manifest&, const std::string& layer = "", const std::string& metric = "");
 std::vector<VerdictRow> verdicts(const Manifest&);  ///< location_id, layer, in the order given

@@ -4,6 +4,16 @@
 
 namespace tilewright::index {
 
+std::vector<std::string> shard_files(const Manifest& m, const std::string& table) {
+  const bool of_views = table == "view";
+  std::vector<std::string> out;
+  each_row(m, "listing shards",
+           of_views ? "SELECT DISTINCT shard FROM view WHERE shard IS NOT NULL ORDER BY shard"
+                    : "SELECT DISTINCT shard FROM mask WHERE shard IS NOT NULL ORDER BY shard",
+           [&](SQLite::Statement& row) { Columns(row) >> out.emplace_back(); });
+  return out;
+}
+
 std::vector<MaskRow> masks(const Manifest& m, const std::string& layer) {
   std::vector<MaskRow> rows;
   each_row(m, "reading masks",

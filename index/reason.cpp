@@ -48,6 +48,7 @@ constexpr std::array kReasons = {
     ReasonRow{R::no_class, "no_class", "The class attribute is missing or not in the table."},
     ReasonRow{R::no_width, "no_width", "No width rule applies to the line."},
     ReasonRow{R::null_geometry, "null_geometry", "The feature has no geometry."},
+    ReasonRow{R::repaired_geometry, "repaired_geometry", "The geometry was not simple (crossing or touching rings) and was rebuilt by the even-odd rule; it is drawn."},
     ReasonRow{R::no_partner, "no_partner", "No view or label of a fitting date is there."},
     ReasonRow{R::all_ignore, "all_ignore", "Every pixel of the mask is 255."},
     ReasonRow{R::read_error, "read_error", "Reading pixels failed after the file was opened."},

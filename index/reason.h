@@ -16,7 +16,7 @@ enum class Reason {
   all_nodata, band_all_nodata, sparse, bad_date, outside_period, outside_area, too_cloudy,
   missing_quality, ungrouped_file, duplicate, inconsistent_files, not_mappable, timeout,
   view_invalid, view_cloudy, view_duplicate, view_limit, too_few_views,
-  bad_geometry, empty_geometry, outside_rasters, no_class, no_width, null_geometry,
+  bad_geometry, empty_geometry, outside_rasters, no_class, no_width, null_geometry, repaired_geometry,
   no_partner, all_ignore, read_error,
 };
 

@@ -91,15 +91,18 @@ std::string versions_json() {
 }
 
 /// Runs one stage and records it; an error is logged with its stage before it travels on.
-/// A forced stage forgets its rows first: else one that goes on where it stopped would find all done.
-StageReport do_stage(const StageRow& row, const StageInput& in, const StageKey& key, bool is_forced, const RunContext& context, const Log& log) {
+/// A forced stage forgets its rows first, as does an extract that had finished: it goes on where it stopped, and would find
+/// all views done although their shards are of another size or gone.
+StageReport do_stage(const StageRow& row, const StageInput& in, const StageStatus& status, bool is_forced, const RunContext& context, const Log& log) {
+  const auto& key = status.key;
+  const bool starts_anew = is_forced || (row.name == "extract" && status.last && !status.last->key.empty());
   const std::string name(row.name);
   log.write("info", "stage started", {{"stage", name}, {"key", key.digest}});
   index::StageRunRow run{.stage = name, .key = "", .started = now_utc(), .finished = "", .config_json = parts_json(key), .versions_json = versions_json(), .counts_json = ""};
   try {
     const StageJournal journal(in.manifest);
     in.manifest.in_transaction([&] {
-      if (is_forced) index::clear_stage(in.manifest, name);
+      if (starts_anew) index::clear_stage(in.manifest, name);
       mark_stale(in.manifest, name);
       for (const auto& dependent : dependent_stages(name)) mark_stale(in.manifest, dependent);
     });
@@ -156,7 +159,7 @@ class Loop {
     if (status.state == StageState::up_to_date) return outcome;
     const auto started = std::chrono::steady_clock::now();
     outcome.action = StageOutcome::Action::done;
-    outcome.report = do_stage(row, in_, status.key, is_forced, context_, log_);
+    outcome.report = do_stage(row, in_, status, is_forced, context_, log_);
     outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     return outcome;
   }

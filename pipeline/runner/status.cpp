@@ -39,6 +39,25 @@ StageStatus status_or_reason(const StageRow& row, const StageInput& in, std::int
   }
 }
 
+/// Files that a finished stage has published and that are gone now. Only `verify` looks inside.
+std::vector<std::string> missing_files(const StageRow& row, const StageInput& in) {
+  std::vector<std::string> wanted;
+  const auto add_shards = [&](const std::string& table) {
+    for (const auto& shard : index::shard_files(in.manifest, table)) {
+      wanted.push_back(shard);
+      wanted.push_back(fs::path(shard).replace_extension(".idx").string());
+    }
+  };
+  if (row.name == "extract") add_shards("view");
+  if (row.name == "label") add_shards("mask");
+  if (row.name == "dataset")
+    for (const auto& [name, dataset] : in.job.datasets) wanted.push_back("datasets/" + name + "/dataset.json");
+  if (row.name == "train")
+    for (const auto& [name, run] : in.job.runs) wanted.push_back("runs/" + name + "/weights.safetensors");
+  std::erase_if(wanted, [&](const auto& file) { return fs::exists(in.workspace / file); });
+  return wanted;
+}
+
 }  // namespace
 
 std::string_view text_of(StageState state) {
@@ -62,7 +81,11 @@ StageStatus status_of(const StageRow& row, const StageInput& in, std::int64_t li
   status.key = stage_key(row, in, limit);
   if (!status.last) return status;
   status.state = status.last->key == status.key.digest ? StageState::up_to_date : StageState::stale;
-  if (status.state == StageState::up_to_date) return status;
+  if (status.state == StageState::up_to_date) {
+    for (const auto& file : missing_files(row, in)) status.why.push_back(file + " is missing");
+    if (!status.why.empty()) status.state = StageState::stale;
+    return status;
+  }
   status.why = changes(parts_from_json(status.last->config_json), status.key.parts);
   if (status.last->key.empty()) status.why.insert(status.why.begin(), "it did not finish, or an earlier stage was done anew");
   return status;

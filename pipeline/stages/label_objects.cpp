@@ -154,7 +154,7 @@ class Maker {
       return refuse(object, std::string(gated.reason) == "no area" ? Reason::empty_geometry : Reason::bad_geometry, gated.reason);
     if (gated.outcome == geometry::Gate::repaired) {
       out_.rows[object.feature].status = "repaired";
-      out_.rows[object.feature].reason = gated.reason;
+      out_.rows[object.feature].reason = std::string(index::code(Reason::repaired_geometry));
     }
     object.polygons = std::move(gated.polygons);
     object.box = geometry::bounds(object.polygons);

@@ -201,7 +201,7 @@ TEST(Label, EveryObjectIsDrawnOrHasAReason) {
   world.job.layers = {{"things", layer}};
   const StageReport report = world.run();
   const std::vector<std::pair<std::string, std::string>> expected{
-      {"drawn", ""}, {"repaired", "self-intersection"}, {"rejected", "null_geometry"}, {"rejected", "empty_geometry"},
+      {"drawn", ""}, {"repaired", "repaired_geometry"}, {"rejected", "null_geometry"}, {"rejected", "empty_geometry"},
       {"rejected", "outside_rasters"}, {"rejected", "no_class"}, {"rejected", "no_class"}, {"rejected", "bad_geometry"}};
   const auto objects = index::label_objects(world.manifest(), "things");
   ASSERT_EQ(objects.size(), expected.size());

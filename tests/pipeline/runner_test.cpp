@@ -107,6 +107,15 @@ TEST_F(Runner, RedoesWhatAChangedKeyTouches) {
   EXPECT_THAT(stages_done(job({"split.seed=4711", "views.max_views=2"})), ElementsAre("views", "extract", "label", "split"));
 }
 
+TEST_F(Runner, MakesAShardAnewThatIsGone) {
+  run(job());
+  const auto golden = tree_hash(region() / "work");
+  fs::remove(region() / "work/shards/optical-000000.tar");
+  fs::remove(region() / "work/shards/roads-000000.idx");
+  EXPECT_THAT(stages_done(job()), ElementsAre("extract", "label"));
+  EXPECT_EQ(tree_hash(region() / "work"), golden);
+}
+
 TEST_F(Runner, ForceRedoesTheStageAndWhatRestsOnIt) {
   run(job());
   const auto before = tree_hash(region() / "work");

@@ -20,7 +20,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 BIN = Path(sys.argv[1]).resolve()
-RASTERS, SIZE, BANDS = 300, 1024, 4
+RASTERS, SIZE, BANDS = 150, 1024, 4
 
 
 def clock(work, repeat=3):
@@ -37,7 +37,7 @@ def make_rasters(folder):
     rng = np.random.default_rng(1)
     for i in range(RASTERS):
         x, y = 500000 + (i % 20) * 7680, 5000000 - (i // 20) * 7680
-        data = rng.integers(1, 4000, (BANDS, SIZE, SIZE), dtype=np.uint16) // 64 * 64
+        data = rng.integers(1, 63, (BANDS, SIZE, SIZE), dtype=np.uint16) * 64
         data[:, :40, :] = 0
         with rasterio.open(folder / f"scene_{i:04d}.tif", "w", driver="GTiff", width=SIZE, height=SIZE, count=BANDS, dtype="uint16",
                            crs="EPSG:32633", transform=from_origin(x, y, 10, 10), nodata=0, compress="deflate", tiled=True) as out:

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The jobs of configs/ on the real sets, as a user runs them: `real_sets_test.py TILEWRIGHT SOURCE FOLDER`; 77 = skipped."""
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+TILEWRIGHT, SOURCE, FOLDER = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+DATA = SOURCE.parent / "shared/data"
+
+
+def run(name, *arguments, code=0):
+    """Runs configs/<name>.yaml in a workspace of its own; gives the manifest."""
+    workspace = FOLDER / name
+    command = [TILEWRIGHT, "run", SOURCE / f"configs/{name}.yaml", "--no-color", "-q", "--set", f"workspace={workspace}", *arguments]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=500)
+    assert done.returncode == code, f"{name}: exit {done.returncode}, expected {code}\n{done.stdout}{done.stderr}"
+    return sqlite3.connect(f"file:{workspace}/manifest.gpkg?mode=ro", uri=True), workspace
+
+
+def one(manifest, query):
+    return manifest.execute(query).fetchone()
+
+
+class RealSets(unittest.TestCase):
+    def test_landsat_files_become_acquisitions_and_one_component(self):
+        manifest, _ = run("landsat8_ny")
+        self.assertEqual(one(manifest, "select count(distinct path) from tile_file")[0], 228)
+        self.assertEqual(one(manifest, "select count(*), count(distinct component_id) from tile where status = 'ok'"), (19, 1))
+        self.assertEqual(one(manifest, "select count(*) from overlap")[0], 171)
+
+    def test_landsat_overlaps_have_the_published_areas(self):
+        manifest, _ = run("landsat8_ny_b2")
+        row = lambda path: path.split("L1TP_")[1][:6]
+        areas = {}
+        for a, b, area in manifest.execute("select a.path, b.path, area_m2 / 1e6 from overlap join tile a on a.tile_id = tile_a join tile b on b.tile_id = tile_b"):
+            areas.setdefault(tuple(sorted((row(a), row(b)))), []).append(area)
+        for pair, low, high in [(("013032", "014031"), 3904, 4262), (("013032", "014032"), 9734, 11048), (("014031", "014032"), 6004, 6336)]:
+            self.assertAlmostEqual(min(areas[pair]), low, delta=low * 0.005)
+            self.assertAlmostEqual(max(areas[pair]), high, delta=high * 0.005)
+
+    def test_naip_tiles_of_two_zones_overlap_by_the_area_on_the_ellipsoid(self):
+        manifest, _ = run("naip_utm17_utm18")
+        self.assertAlmostEqual(one(manifest, "select area_m2 from overlap")[0], 6033.8, delta=0.5)
+
+    def test_naip_dates_on_the_lattice_are_copied_and_the_rest_resampled(self):
+        manifest, _ = run("naip_nd", "--to", "split")
+        years = dict(manifest.execute("select substr(acquired, 1, 4), group_concat(distinct resampled) from view group by 1"))
+        self.assertEqual(years, {y: "0" if y in ("2010", "2012", "2014", "2015") else "1" for y in "2009 2010 2012 2014 2015 2016 2017 2019".split()})
+        self.assertEqual(one(manifest, "select count(*) from view where resampled = 1 and shift_px = 0")[0], 0)
+        self.assertEqual(one(manifest, "select min(view_count) from location")[0], 8, "nodata: none keeps every date everywhere")
+
+    def test_naip_zeros_that_are_declared_nodata_cost_views_and_it_is_said(self):
+        manifest, _ = run("naip_nd", "--to", "views", "--set", "sources.naip.nodata=declared")
+        query = "select round((1 - valid_frac) * width_px * height_px) from tile where acquired like '2014%'"
+        self.assertEqual(one(manifest, query)[0], 2837)
+        lost = 154 - one(manifest, "select count(*) from view where acquired like '2014%'")[0]
+        self.assertGreater(lost, 0)
+        self.assertEqual(one(manifest, "select count(*) from rejection where reason = 'view_invalid'")[0], lost)
+
+    def test_slovenia_keeps_68_dates_and_the_cloud_limit(self):
+        manifest, _ = run("slovenia")
+        self.assertEqual(one(manifest, "select count(*) from tile where status = 'ok' and cloud_frac is not null")[0], 68)
+        self.assertLessEqual(one(manifest, "select max(cloud_frac) from view")[0], 0.1)
+
+    def test_alexandria_goes_from_footprints_to_a_map(self):
+        manifest, workspace = run("alexandria", "--set", "runs.unet.epochs=3")
+        self.assertEqual(one(manifest, "select count(*) from label_object where status = 'drawn'")[0], 84)
+        self.assertEqual({m for m, in manifest.execute("select distinct metric from score")}, {"edge_agreement", "model_iou", "clipped_frac", "combined"})
+        self.assertIn("test", json.loads((workspace / "runs/unet/evaluation.json").read_text())["parts"])
+        self.assertEqual(len(list((workspace / "predictions").glob("*.tif"))), 1)
+
+    def test_vegas_lanes_give_widths_in_metres(self):
+        manifest, _ = run("vegas_roads")
+        self.assertEqual({w for w, in manifest.execute("select distinct width_m from label_object where rule = 'lanes'")}, {4.5, 8, 11.5})
+        self.assertGreater(one(manifest, "select max(positive_frac) from mask")[0], 0.02)
+
+    def test_kampala_chips_of_three_zooms_stay_together_and_train(self):
+        manifest, workspace = run("kampala", "--set", "runs.unet.epochs=1")
+        self.assertEqual(one(manifest, "select count(*) from tile where status = 'ok' and band_count = 3")[0], 126)
+        self.assertEqual({r for r, in manifest.execute("select distinct resampled from view")}, {0, 1})
+        self.assertTrue((workspace / "runs/unet/weights.safetensors").exists())
+
+    def test_enmap_names_empty_bands_and_finds_its_lattice(self):
+        manifest, _ = run("enmap_potsdam")
+        left_out = [s for s, in manifest.execute("select subject from rejection where reason = 'band_all_nodata' order by subject")]
+        self.assertEqual([s.split("band ")[1][:3] for s in left_out], ["130", "131", "132", "133", "134", "135"])
+        self.assertEqual(one(manifest, "select count(*) from view where resampled = 0")[0], 18)
+        self.assertEqual(one(manifest, "select count(*) from location where ulx % 30 = 15 and uly % 30 = 15")[0], 18)
+
+    def test_every_nasty_raster_is_used_or_has_a_reason(self):
+        manifest, _ = run("nasty", "--memory", "512M", code=3)
+        self.assertEqual(one(manifest, "select count(*) from tile")[0], 49)
+        self.assertEqual(one(manifest, "select count(*) from tile where status not in ('ok', 'duplicate') and ifnull(reason, '') = ''")[0], 0)
+
+
+if __name__ == "__main__":
+    if not DATA.is_dir():
+        print(f"skipped: {DATA} is not there")
+        sys.exit(77)
+    shutil.rmtree(FOLDER, ignore_errors=True)  # what an older program made must not pass
+    FOLDER.mkdir(parents=True)
+    unittest.main(argv=sys.argv[:1], verbosity=2)

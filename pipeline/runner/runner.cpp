@@ -91,18 +91,16 @@ std::string versions_json() {
 }
 
 /// Runs one stage and records it; an error is logged with its stage before it travels on.
-/// A forced stage forgets its rows first, as does an extract that had finished: it goes on where it stopped, and would find
-/// all views done although their shards are of another size or gone.
+/// A forced stage forgets its rows first: else one that goes on where it stopped would find all done.
 StageReport do_stage(const StageRow& row, const StageInput& in, const StageStatus& status, bool is_forced, const RunContext& context, const Log& log) {
   const auto& key = status.key;
-  const bool starts_anew = is_forced || (row.name == "extract" && status.last && !status.last->key.empty());
   const std::string name(row.name);
   log.write("info", "stage started", {{"stage", name}, {"key", key.digest}});
   index::StageRunRow run{.stage = name, .key = "", .started = now_utc(), .finished = "", .config_json = parts_json(key), .versions_json = versions_json(), .counts_json = ""};
   try {
     const StageJournal journal(in.manifest);
     in.manifest.in_transaction([&] {
-      if (starts_anew) index::clear_stage(in.manifest, name);
+      if (is_forced) index::clear_stage(in.manifest, name);
       mark_stale(in.manifest, name);
       for (const auto& dependent : dependent_stages(name)) mark_stale(in.manifest, dependent);
     });

@@ -64,19 +64,17 @@ geometry::Lattice lattice_of_zone(const index::Manifest& manifest, const GridCon
     lattice.origin = {(*grid.origin_m)[0], (*grid.origin_m)[1]};
     return lattice;
   }
-  if (const auto origin = frozen_origin(manifest, epsg, grid.resolution_m)) {
-    lattice.origin = *origin;
-    return lattice;
-  }
-  std::vector<geometry::MapXY> origins;
+  std::vector<geometry::MapXY> origins;  // of tiles on this resolution
   for (const auto n : members)
     if (tiles[n].grid.crs.epsg() == epsg && is_on_resolution(tiles[n].grid, grid.resolution_m))
       origins.push_back({tiles[n].grid.affine.c, tiles[n].grid.affine.f});
-  lattice.origin = index::most_common_phase(origins, grid.resolution_m);
-  const std::string why = origins.empty() ? "no tile has this resolution"
-                                          : "chosen as the most common phase of " + std::to_string(origins.size()) + " tiles on this resolution, (0, 0) if several are";
+  const auto frozen = frozen_origin(manifest, epsg, grid.resolution_m);
+  lattice.origin = frozen ? *frozen : index::most_common_phase(origins, grid.resolution_m);
+  const auto copied = std::ranges::count_if(members, [&](auto n) { return cell_if_copied(lattice, tiles[n].grid).has_value(); });
+  // The same words whether the origin was found now or by a run that was killed since.
   notes.push_back("grid EPSG:" + std::to_string(epsg) + " at " + number(grid.resolution_m) + " m has its lattice origin at (" +
-                  number(lattice.origin.x) + ", " + number(lattice.origin.y) + "), frozen from now on: " + why);
+                  number(lattice.origin.x) + ", " + number(lattice.origin.y) + "), frozen once found; " + std::to_string(copied) + " of " +
+                  std::to_string(origins.size()) + " tiles of this resolution lie on it");
   return lattice;
 }
 

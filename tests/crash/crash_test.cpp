@@ -147,14 +147,17 @@ TEST_F(Crash, GoldenJobHasWhatCanBreak) {
 
 TEST_F(Crash, AKillAtAnyFailpointLeavesNoTrace) {
   int kills = 0;
-  for (const auto& name : shard::failpoint_names())
-    for (const int hit : {1, 2, 4, 9}) {
+  for (const auto& name : shard::failpoint_names()) {
+    // What one commit tells the next run is lost between any two of them: each is a place of its own.
+    const bool is_commit = name == "manifest.after_commit";
+    for (int hit = 1; hit < 100; hit = is_commit ? hit + 1 : 2 * hit) {
       start_anew();
       const std::string order = name + "@" + std::to_string(hit) + ":kill";
       if (!run_job(job_->path(), order).was_killed) break;  // the run has fewer visits of this place
       expect_golden(order);
       ++kills;
     }
+  }
   RecordProperty("kills", kills);
   std::cout << kills << " kills at failpoints, " << seconds_ << " s a run\n";
   EXPECT_GE(kills, 30);

@@ -90,6 +90,16 @@ void create_if_new(SQLite::Database& database) {
   transaction.commit();
 }
 
+/// All steps in one transaction: a kill leaves the old version, which the next opening takes up again.
+void migrate_if_old(SQLite::Database& database) {
+  if (schema_version(database) == kSchemaVersion) return;
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  const auto version = schema_version(database);  // another process may have been faster
+  if (version && *version < kSchemaVersion) migrate_schema(database, *version);
+  if (TW_FAILPOINT("manifest.before_migration")) throw SQLite::Exception("failpoint", SQLITE_FULL);
+  transaction.commit();
+}
+
 /// Path as a URI that SQLite opens without locks and side files.
 std::string immutable_uri(const std::filesystem::path& file) {
   constexpr const char* hex = "0123456789ABCDEF";
@@ -202,6 +212,7 @@ Manifest Manifest::open(const std::filesystem::path& file, Mode mode) {
     set_up(*database);
     create_if_new(*database);
     check_schema(*database, file);
+    migrate_if_old(*database);
     return Manifest(std::move(database), file);
   } catch (const SQLite::Exception& error) {
     throw Error::failed(error_text(file, "opening the manifest", error));

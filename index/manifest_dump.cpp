@@ -70,6 +70,7 @@ void append_value(std::string& out, const SQLite::Column& value) {
 
 void append_table(std::string& out, const Manifest& m, const TableInfo& table) {
   const auto columns = dumped_columns(m, table);
+  if (columns.empty()) return;  // a file of an older version, opened to read
   std::string list;
   for (const auto& column : columns) list += (list.empty() ? "" : ", ") + identifier(column);
   std::string sql = "SELECT " + list + " FROM " + identifier(table.name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Schema version 1 of the manifest: a GeoPackage 1.3 with two layers and attribute tables.
+// The manifest as a GeoPackage 1.3 with two layers and attribute tables: version 1, and the steps since.
 #include "index/manifest_schema.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -85,6 +85,15 @@ CREATE TABLE file_stat(id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, path TEXT 
   ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, sha256 TEXT NOT NULL);
 )sql";
 
+/// Steps since version 1, the first leads to version 2. Append only: files of every version exist.
+constexpr std::array kSteps = {
+    R"sql(
+CREATE TABLE tile_grid(id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, tile_id TEXT NOT NULL UNIQUE, affine_a DOUBLE NOT NULL,
+  affine_b DOUBLE NOT NULL, affine_c DOUBLE NOT NULL, affine_d DOUBLE NOT NULL, affine_e DOUBLE NOT NULL, affine_f DOUBLE NOT NULL,
+  crs_wkt TEXT NOT NULL, width_px INTEGER NOT NULL, height_px INTEGER NOT NULL, valid BLOB NOT NULL, cloud BLOB);
+)sql"};
+static_assert(kSteps.size() + 1 == kSchemaVersion);
+
 /// @ stands for the layer; the text is that of the GeoPackage R-tree extension.
 constexpr const char* kRtree = R"sql(
 CREATE VIRTUAL TABLE rtree_@_geom USING rtree(id, minx, maxx, miny, maxy);
@@ -109,6 +118,7 @@ constexpr std::array kTables = {
     TableInfo{"tile", true, "tile_id", "fid", "", "source acquisitions and their footprints"},
     TableInfo{"location", true, "location_id", "fid", "", "windows of the grid"},
     TableInfo{"tile_file", false, "tile_id, path, band", "id", "", "files of each tile"},
+    TableInfo{"tile_grid", false, "tile_id", "id", "", "pixel grids of the tiles, their valid and cloudy pixels", 2},
     TableInfo{"overlap", false, "tile_a, tile_b", "id", "", "tiles that share ground"},
     TableInfo{"view", false, "location_id, acquired, tile_id", "id", "", "one tile seen through one location"},
     TableInfo{"mask", false, "layer, location_id, valid_from, member", "id", "", "label masks of locations"},
@@ -153,17 +163,28 @@ void register_table(SQLite::Database& database, const TableInfo& table) {
 
 std::span<const TableInfo> tables() { return kTables; }
 
-void create_schema(SQLite::Database& database) {
+void create_schema(SQLite::Database& database, int version) {
   database.exec("PRAGMA application_id = " + std::to_string(kApplicationId));
   database.exec("PRAGMA user_version = " + std::to_string(kUserVersion));
   for (const char* sql : {kGeoPackageTables, kFeatureTables, kAttributeTables}) database.exec(sql);
   for (const auto& table : kTables) {
+    if (table.since > 1) continue;
     register_table(database, table);
     if (table.has_geometry) database.exec(rtree_sql(table.name));
   }
-  SQLite::Statement version(database, "INSERT INTO meta(\"key\", value) VALUES ('schema_version', ?1)");
-  version.bind(1, std::to_string(kSchemaVersion));
-  version.exec();
+  database.exec("INSERT INTO meta(\"key\", value) VALUES ('schema_version', '1')");
+  migrate_schema(database, 1, version);
+}
+
+void migrate_schema(SQLite::Database& database, int from, int to) {
+  for (int version = from + 1; version <= to; ++version) {
+    database.exec(kSteps[static_cast<std::size_t>(version - 2)]);
+    for (const auto& table : kTables)
+      if (table.since == version) register_table(database, table);
+    SQLite::Statement raised(database, "UPDATE meta SET value = ?1 WHERE \"key\" = 'schema_version'");
+    raised.bind(1, std::to_string(version));
+    raised.exec();
+  }
 }
 
 }  // namespace tilewright::index

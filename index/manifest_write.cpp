@@ -159,6 +159,7 @@ void clear_stage(Manifest& m, const std::string& stage) {
       {"scan", "DELETE FROM tile"},
       {"scan", "DELETE FROM rtree_tile_geom"},
       {"scan", "DELETE FROM tile_file"},
+      {"scan", "DELETE FROM tile_grid"},
       {"graph", "DELETE FROM overlap"},
       {"graph", "UPDATE tile SET component_id = NULL WHERE component_id IS NOT NULL"},
       {"views", "DELETE FROM location"},

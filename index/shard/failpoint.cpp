@@ -26,6 +26,7 @@ constexpr std::array kNames = {
     "shard.open",            "shard.put",              "shard.before_publish",
     "shard.after_tar",       "shard.after_index",      "manifest.before_commit",
     "manifest.after_commit", "stage.before_record",    "stage.after_record",
+    "manifest.before_migration",
 };
 
 enum class Action { kill, eio, enospc, throws, delay, pause };

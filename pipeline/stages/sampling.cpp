@@ -28,17 +28,16 @@ std::string text_of(double value) {
 std::string origin_key(int epsg, double resolution_m) { return "lattice_origin/" + std::to_string(epsg) + "/" + text_of(resolution_m); }
 
 /// Box of the tile on the lattice, in whole cells with one to spare.
-geometry::Window cells_around(const TileReader& tile, const geometry::Lattice& lattice) {
-  const auto w = static_cast<double>(tile.width()), h = static_cast<double>(tile.height());
-  const auto affine = tile.affine();
+geometry::Window cells_around(const SourceGrid& tile, const geometry::Lattice& lattice) {
+  const auto w = static_cast<double>(tile.width), h = static_cast<double>(tile.height);
   geometry::MapPolygon outline;
   for (const geometry::PixelXY corner : {geometry::PixelXY{0, 0}, {w, 0}, {w, h}, {0, h}, {0, 0}})
-    outline.outer.push_back(affine.map_from_pixel(corner));
+    outline.outer.push_back(tile.affine.map_from_pixel(corner));
   const auto box = geometry::bounds(geometry::MapMultiPolygon{outline});
   const double step = std::max(box.max_x - box.min_x, box.max_y - box.min_y) / 64;
   const auto zone = geometry::Crs::from_epsg(lattice.epsg);
-  const auto moved = tile.crs().same_as(zone) ? std::optional(geometry::MapMultiPolygon{outline})
-                                              : geometry::projected({outline}, tile.crs(), zone, step);
+  const auto moved = tile.crs.same_as(zone) ? std::optional(geometry::MapMultiPolygon{outline})
+                                              : geometry::projected({outline}, tile.crs, zone, step);
   if (!moved) throw index::ItemError(index::Reason::not_mappable, "its outline cannot be mapped to EPSG:" + std::to_string(lattice.epsg));
   const auto bounds = geometry::bounds(*moved);
   const auto inverse = geometry::inverse(geometry::lattice_affine(lattice));
@@ -64,18 +63,22 @@ bool all_set(const geometry::Bitmask& mask, geometry::PixelXY point, double half
   return true;
 }
 
-LatticeMasks resampled_masks(const TileReader& tile, const geometry::Lattice& lattice, geometry::Resampling kernel) {
+std::optional<geometry::Bitmask> bits_of(const std::optional<geometry::RunMask>& mask) {
+  return mask ? std::optional(mask->bits()) : std::nullopt;
+}
+
+LatticeMasks resampled_masks(const SourceGrid& tile, const index::TileMasks& of_tile, const geometry::Lattice& lattice, geometry::Resampling kernel) {
   const auto cells = cells_around(tile, lattice);
-  const auto source = tile.valid_mask();
-  const auto source_cloud = tile.cloud_mask();
+  const auto source = of_tile.valid.bits();
+  const auto source_cloud = bits_of(of_tile.cloud);
   const double half_px = kernel == geometry::Resampling::nearest ? 0.0 : 0.5;
   LatticeMasks masks{.i = cells.col, .j = -cells.row, .valid = {cells.width, cells.height}, .cloud = {}, .copied = false};
   if (source_cloud) masks.cloud.emplace(cells.width, cells.height);
-  const geometry::Transform source_from_grid(geometry::Crs::from_epsg(lattice.epsg), tile.crs());
+  const geometry::Transform source_from_grid(geometry::Crs::from_epsg(lattice.epsg), tile.crs);
   for (std::int64_t row = 0; row < cells.height; ++row) {
     const auto line = geometry::shifted(geometry::lattice_affine(lattice),
                                         {static_cast<double>(cells.col), static_cast<double>(cells.row + row)});
-    const auto points = source_points(line, cells.width, 1, source_from_grid, tile.affine());
+    const auto points = source_points(line, cells.width, 1, source_from_grid, tile.affine);
     for (std::int64_t col = 0; col < cells.width; ++col) {
       const auto& point = points[static_cast<std::size_t>(col)];
       if (!all_set(source, point, half_px)) continue;
@@ -117,6 +120,12 @@ geometry::Lattice lattice_of(const index::Manifest& manifest, const index::Locat
 
 SourceGrid grid_of(const TileReader& tile) { return {tile.affine(), tile.width(), tile.height(), tile.crs()}; }
 
+SourceGrid grid_of(const index::TileGridRow& row, std::map<std::string, geometry::Crs>& known) {
+  auto crs = known.find(row.crs_wkt);
+  if (crs == known.end()) crs = known.emplace(row.crs_wkt, geometry::Crs::from_text(row.crs_wkt)).first;
+  return {row.affine, row.width_px, row.height_px, crs->second};
+}
+
 std::optional<LatticeCell> cell_if_copied(const geometry::Lattice& lattice, const SourceGrid& source) {
   if (source.crs.epsg() == 0 || source.crs.epsg() != lattice.epsg) return std::nullopt;
   const auto inverse = geometry::inverse(geometry::lattice_affine(lattice));
@@ -148,10 +157,11 @@ std::vector<geometry::PixelXY> source_points(const geometry::Affine& window, std
   return points;
 }
 
-LatticeMasks masks_on_lattice(const TileReader& tile, const geometry::Lattice& lattice, geometry::Resampling kernel) {
-  const auto cell = cell_if_copied(lattice, grid_of(tile));
-  if (!cell) return resampled_masks(tile, lattice, kernel);
-  return {.i = cell->i, .j = cell->j, .valid = tile.valid_mask(), .cloud = tile.cloud_mask(), .copied = true};
+LatticeMasks masks_on_lattice(const SourceGrid& tile, const index::TileMasks& masks, const geometry::Lattice& lattice,
+                              geometry::Resampling kernel) {
+  const auto cell = cell_if_copied(lattice, tile);
+  if (!cell) return resampled_masks(tile, masks, lattice, kernel);
+  return {.i = cell->i, .j = cell->j, .valid = masks.valid.bits(), .cloud = bits_of(masks.cloud), .copied = true};
 }
 
 }  // namespace tilewright::pipeline

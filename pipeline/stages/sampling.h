@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "geometry/bitmask.h"
@@ -12,6 +14,7 @@
 #include "geometry/resample.h"
 #include "index/manifest.h"
 #include "index/rows.h"
+#include "index/tile_grids.h"
 #include "pipeline/io/tile_reader.h"
 
 namespace tilewright::pipeline {
@@ -31,6 +34,8 @@ struct SourceGrid {
   geometry::Crs crs;
 };
 SourceGrid grid_of(const TileReader& tile);
+/// `known`: systems by WKT, filled as they come.
+SourceGrid grid_of(const index::TileGridRow& row, std::map<std::string, geometry::Crs>& known);
 
 /// Lattice cell (i to the east, j to the north) of a source's upper-left pixel if its pixels are
 /// cells: equal EPSG and all four corners of the source within 0.01 px of lattice corners.
@@ -51,7 +56,8 @@ struct LatticeMasks {
   std::optional<geometry::Bitmask> cloud;   ///< of the nearest pixel
   bool copied = true;
 };
-/// Reads the masks of the whole tile. Throws index::ItemError if it cannot be mapped to the zone.
-LatticeMasks masks_on_lattice(const TileReader& tile, const geometry::Lattice& lattice, geometry::Resampling kernel);
+/// Throws index::ItemError if the tile cannot be mapped to the zone.
+LatticeMasks masks_on_lattice(const SourceGrid& tile, const index::TileMasks& masks, const geometry::Lattice& lattice,
+                              geometry::Resampling kernel);
 
 }  // namespace tilewright::pipeline

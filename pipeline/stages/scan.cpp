@@ -190,6 +190,7 @@ void write_tiles(index::Manifest& manifest, const std::vector<ScannedSource>& so
   for (const auto& [id, tile] : by_id) {
     index::insert(manifest, tile->row);
     for (const auto& file : tile->files) index::insert(manifest, file);
+    if (tile->grid && tile->row.status == "ok") index::insert(manifest, *tile->grid, tile->masks);
     if (tile->rejection) index::insert(manifest, *tile->rejection);
   }
 }

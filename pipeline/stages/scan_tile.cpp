@@ -187,7 +187,12 @@ void look_at_pixels(const TileReader& reader, const SourceContext& source, std::
   tile.row.valid_frac = double(valid) / (double(reader.width()) * double(reader.height()));
   tile.row.geom = footprint(reader, pass.mask(), tile);
   tile.valid_area_m2 = geometry::geodesic_area_m2(tile.row.geom);
-  if (const auto clouds = reader.cloud_mask()) tile.row.cloud_frac = double((*clouds & pass.mask()).count()) / double(valid);
+  tile.grid = {tile.row.tile_id, reader.affine(), reader.crs().wkt(), reader.width(), reader.height()};
+  tile.masks.valid = geometry::RunMask::from(pass.mask()).encoded();
+  if (const auto clouds = reader.cloud_mask()) {
+    tile.row.cloud_frac = double((*clouds & pass.mask()).count()) / double(valid);
+    tile.masks.cloud = geometry::RunMask::from(*clouds).encoded();
+  }
   if (!source.area.empty() && geometry::intersection(tile.row.geom, source.area).empty())
     reject(tile, "removed", Reason::outside_area, "the footprint does not touch `area`");
   else if (config.max_cloud_frac && tile.row.cloud_frac && *tile.row.cloud_frac > *config.max_cloud_frac)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "index/rows.h"
+#include "index/tile_grids.h"
 #include "pipeline/context.h"
 #include "pipeline/io/dates.h"
 #include "pipeline/stages/scan_inputs.h"
@@ -17,6 +18,8 @@ namespace tilewright::pipeline {
 struct ScannedTile {
   index::TileRow row;                        ///< status ok, quarantined, removed or duplicate
   std::vector<index::TileFileRow> files;
+  std::optional<index::TileGridRow> grid;    ///< with masks: where the pixels were looked at
+  index::EncodedMasks masks;
   std::optional<index::RejectionRow> rejection;
   std::vector<TileBand> bands;               ///< without those left out; empty if it could not be opened
   std::vector<bool> band_has_data;           ///< parallel to bands

@@ -20,9 +20,9 @@ using index::Reason;
 
 constexpr double kSameResolution = 1e-6;  ///< relative
 
-geometry::LonLat centre_of(const TileReader& tile) {
-  const geometry::PixelXY middle{static_cast<double>(tile.width()) / 2, static_cast<double>(tile.height()) / 2};
-  const auto place = geometry::geographic(tile.affine().map_from_pixel(middle), tile.crs());
+geometry::LonLat centre_of(const SourceGrid& tile) {
+  const geometry::PixelXY middle{static_cast<double>(tile.width) / 2, static_cast<double>(tile.height) / 2};
+  const auto place = geometry::geographic(tile.affine.map_from_pixel(middle), tile.crs);
   if (!place) throw index::ItemError(Reason::not_mappable, "its centre has no longitude and latitude");
   return *place;
 }
@@ -101,15 +101,19 @@ class ViewsStage {
   }
 
  private:
-  /// Opens every tile once for its pixel grid.
+  /// Grids as scan kept them: no raster is opened in this stage.
   void place_tiles() {
+    std::map<std::string, geometry::Crs> known;
     for (const auto& source : in_.job.view_sources()) {
+      std::map<std::string, SourceGrid> grids;
+      for (const auto& row : index::tile_grids(in_.manifest, source)) grids.emplace(row.tile_id, grid_of(row, known));
       for (auto& row : index::tiles(in_.manifest, source, "ok")) {
         context_.check_stop();
         ++ok_tiles_;
+        const auto grid = grids.find(row.tile_id);
+        if (grid == grids.end()) throw Error::failed("views: the manifest has no grid of tile " + row.tile_id + "; run scan again with --force scan");
         try {
-          const auto reader = open_tile(in_.job, in_.manifest, row);
-          tiles_.push_back({row, grid_of(reader), centre_of(reader)});
+          tiles_.push_back({row, grid->second, centre_of(grid->second)});
         } catch (const index::ItemError& error) {
           outcome_.reject(row.tile_id, error.reason(), error.what());
         }
@@ -162,27 +166,23 @@ class ViewsStage {
     return coverages;
   }
 
-  /// One reader a tile, each used by one thread; a tile that cannot be read is rejected.
+  /// The manifest's masks on the lattice; a tile that cannot be mapped is rejected.
   std::vector<std::optional<LatticeMasks>> read_masks(const geometry::Lattice& lattice, const std::vector<std::size_t>& part) {
     struct Failure {
       Reason reason;
       std::string detail;
     };
-    std::vector<std::optional<TileReader>> readers(part.size());
+    std::vector<index::TileMasks> own;
     std::vector<std::optional<LatticeMasks>> masks(part.size());
     std::vector<std::optional<Failure>> failures(part.size());
-    const auto guarded = [&](std::size_t n, const auto& work) {
-      try {
-        work();
-      } catch (const index::ItemError& error) {
-        failures[n] = Failure{error.reason(), error.what()};
-      }
-    };
-    for (std::size_t n = 0; n < part.size(); ++n)
-      guarded(n, [&] { readers[n].emplace(open_tile(in_.job, in_.manifest, tiles_[part[n]].row)); });
+    for (const auto n : part) own.push_back(index::tile_masks(in_.manifest, tiles_[n].row.tile_id));
     arena_.execute([&] {
       tbb::parallel_for(std::size_t{0}, part.size(), [&](std::size_t n) {
-        if (readers[n]) guarded(n, [&] { masks[n] = masks_on_lattice(*readers[n], lattice, in_.job.extract.resampling); });
+        try {
+          masks[n] = masks_on_lattice(tiles_[part[n]].grid, own[n], lattice, in_.job.extract.resampling);
+        } catch (const index::ItemError& error) {
+          failures[n] = Failure{error.reason(), error.what()};
+        }
       });
     });
     for (std::size_t n = 0; n < part.size(); ++n)

@@ -53,6 +53,37 @@ class Scan : public ::testing::Test {
   Job job_ = tiny_job(folder_.path(), "data:*.tif");
 };
 
+TEST_F(Scan, TheManifestKeepsGridsAndMasksOfOkTiles) {
+  TinyRaster raster;
+  raster.bands = 2;
+  raster.nodata = 0;
+  raster.transform = {500000, 9, 3, 5000000, 3, -9};
+  raster.pixel = [](int band, int col, int row) { return band == 1 ? (col == 3 ? 4 : 1) : (col + row) % 5; };
+  write("a.tif", raster);
+  write("same.tif", raster);
+  raster.nodata = 1;
+  raster.pixel = [](int, int, int) { return 1; };
+  write("empty.tif", raster);
+  source().bands = {{"red", {}}, {"qa", {}}};
+  source().quality = {{.band = "qa", .reject_bits = {2}}};
+  auto m = manifest();
+  scan(m);
+  const auto ok = index::tiles(m, "", "ok");
+  ASSERT_EQ(ok.size(), 1U);
+  const auto grids = index::tile_grids(m);
+  ASSERT_EQ(grids.size(), 1U) << "a duplicate and a quarantined tile have none";
+  const auto reader = open_tile(job_, m, ok[0]);
+  EXPECT_EQ(grids[0].tile_id, ok[0].tile_id);
+  EXPECT_EQ(grids[0].affine, reader.affine());
+  EXPECT_EQ(grids[0].crs_wkt, reader.crs().wkt());
+  EXPECT_EQ(geometry::Crs::from_text(grids[0].crs_wkt).wkt(), reader.crs().wkt());
+  const auto masks = index::tile_masks(m, ok[0].tile_id);
+  EXPECT_EQ(masks.valid.bits(), reader.valid_mask());
+  ASSERT_TRUE(masks.cloud);
+  EXPECT_EQ(masks.cloud->bits(), *reader.cloud_mask());
+  EXPECT_EQ(masks.cloud->count(), 6);
+}
+
 TEST_F(Scan, EachFileEndsAsATileOrWithAReason) {
   write("good.tif", {});
   TinyRaster none;

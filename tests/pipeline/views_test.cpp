@@ -147,6 +147,29 @@ TEST_F(ViewsStageTest, EveryViewIsValidUnderTheKernelAlsoAcrossZones) {
   }
 }
 
+TEST_F(ViewsStageTest, NoRasterIsOpenedOnceScanHasRun) {
+  auto holes = at(500000, 5000000);
+  holes.bands = 2;
+  holes.pixel = [](int band, int col, int row) { return band == 1 && col > 20 && row > 20 ? 8 : (col * 31 + row * 17) % 101 == 0 ? 0 : 1; };
+  bench_.write("a_20200101.tif", holes);
+  holes.transform = {500004, 10, 0, 4999998, 0, -10};
+  holes.pixel = [](int, int col, int row) { return (col * 7 + row) % 97 == 0 ? 0 : 2; };
+  bench_.write("b_20200201.tif", holes);
+  auto& source = bench_.job.sources[0].second;
+  source.bands = {{"red", {}}, {"clouds", {}}};
+  source.quality = {{.band = "clouds", .reject_bits = {3}}};
+  bench_.job.views->patch_px = 8;
+  auto with_files = bench_.manifest("with.gpkg"), without = bench_.manifest("without.gpkg");
+  run(with_files);
+  bench_.run(run_scan, without);
+  bench_.run(run_graph, without);
+  expect_valid_views(bench_, with_files);
+  bench_.remove_inputs();
+  bench_.run(run_views, without);
+  EXPECT_GT(index::views(without).size(), 4U);
+  EXPECT_EQ(index::canonical_dump(without), index::canonical_dump(with_files));
+}
+
 TEST_F(ViewsStageTest, TilesOfTwoZonesAreEachSeenInTheirOwn) {
   bench_.write("a_20200101.tif", at(500000, 5000000));
   auto other = at(500000, 5000000);

@@ -54,6 +54,7 @@ void insert(Manifest&, const OverlapRow&);
 void insert(Manifest&, const LocationRow&);
 void insert(Manifest&, const ViewRow&);
 void insert(Manifest&, const MaskRow&);
+void insert(Manifest&, const TargetRow&);
 void insert(Manifest&, const LabelObjectRow&);
 void insert(Manifest&, const ScoreRow&);
 void insert(Manifest&, const VerdictRow&);
@@ -71,7 +72,7 @@ void write_subset(Manifest&, const std::string& name, const std::string& rule,
 
 /// Removes what a stage wrote (its rows and rejections), before it writes anew.
 /// scan: tile, tile_file; graph: overlap, component_id; views: location, view; extract: view
-/// places; label: mask, label_object; split: split, location.split; curate: score, subset,
+/// places; label: mask, target, label_object; split: split, location.split; curate: score, subset,
 /// subset_member (verdicts are never removed). stage_run of the stage goes too.
 void clear_stage(Manifest&, const std::string& stage);
 
@@ -85,6 +86,7 @@ std::vector<LocationRow> locations(const Manifest&);                          //
 std::optional<LocationRow> location(const Manifest&, const std::string& location_id);
 std::vector<ViewRow> views(const Manifest&, const std::string& location_id = "");  ///< location_id, acquired, tile_id
 std::vector<MaskRow> masks(const Manifest&, const std::string& layer = "");   ///< layer, location_id, valid_from
+std::vector<TargetRow> targets(const Manifest&, const std::string& name = ""); ///< name, location_id, valid_from
 /// Distinct shard files that rows of "view" or "mask" point into, ordered.
 std::vector<std::string> shard_files(const Manifest&, const std::string& table);
 std::vector<LabelObjectRow> label_objects(const Manifest&, const std::string& layer = "");

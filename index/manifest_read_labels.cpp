@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading masks, objects, scores, subsets, splits, rejections, runs and meta values.
+// Reading masks, targets, objects, scores, subsets, splits, rejections, runs and meta values.
 #include "index/manifest_sql.h"
 
 namespace tilewright::index {
@@ -25,6 +25,19 @@ std::vector<MaskRow> masks(const Manifest& m, const std::string& layer) {
                  k.object_count;
            },
            layer);
+  return rows;
+}
+
+std::vector<TargetRow> targets(const Manifest& m, const std::string& name) {
+  std::vector<TargetRow> rows;
+  each_row(m, "reading targets",
+           "SELECT location_id, name, kind, ifnull(value, ''), unit, source, valid_from, valid_to FROM target WHERE (?1 = '' OR name = ?1) "
+           "ORDER BY name, location_id, valid_from, value",
+           [&](SQLite::Statement& row) {
+             auto& t = rows.emplace_back();
+             Columns(row) >> t.location_id >> t.name >> t.kind >> t.value >> t.unit >> t.source >> t.valid_from >> t.valid_to;
+           },
+           name);
   return rows;
 }
 

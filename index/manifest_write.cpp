@@ -82,6 +82,12 @@ void insert(Manifest& m, const MaskRow& k) {
         k.positive_frac, k.ignore_frac, k.object_count);
 }
 
+void insert(Manifest& m, const TargetRow& t) {
+  write(m, "adding a target",
+        "INSERT INTO target(location_id, name, kind, value, unit, source, valid_from, valid_to) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        t.location_id, t.name, t.kind, t.value, t.unit, t.source, t.valid_from, t.valid_to);
+}
+
 void insert(Manifest& m, const LabelObjectRow& o) {
   write(m, "adding a label object",
         "INSERT INTO label_object(layer, object_id, class, rule, width_m, width_sigma_m, offset_m, status, reason) "
@@ -167,6 +173,7 @@ void clear_stage(Manifest& m, const std::string& stage) {
       {"views", "DELETE FROM \"view\""},
       {"extract", "UPDATE \"view\" SET shard = NULL, member = NULL, byte_offset = NULL, byte_length = NULL, sha256 = NULL WHERE shard IS NOT NULL"},
       {"label", "DELETE FROM mask"},
+      {"label", "DELETE FROM target"},
       {"label", "DELETE FROM label_object"},
       {"split", "DELETE FROM split"},
       {"split", "UPDATE location SET split = NULL WHERE split IS NOT NULL"},

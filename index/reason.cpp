@@ -52,12 +52,16 @@ constexpr std::array kReasons = {
     ReasonRow{R::no_partner, "no_partner", "No view or label of a fitting date is there."},
     ReasonRow{R::all_ignore, "all_ignore", "Every pixel of the mask is 255."},
     ReasonRow{R::read_error, "read_error", "Reading pixels failed after the file was opened."},
+    ReasonRow{R::bad_value, "bad_value", "A number or flag was expected and something else was found."},
+    ReasonRow{R::contradiction, "contradiction", "The files or rows that belong to the location give different values."},
+    ReasonRow{R::same_place, "same_place", "An earlier point lies in the same pixel of the grid."},
+    ReasonRow{R::not_sampled, "not_sampled", "The locations that show the tile are not among those that `views.sample` keeps."},
 };
 
 constexpr bool is_in_enum_order() {
   for (std::size_t n = 0; n < kReasons.size(); ++n)
     if (static_cast<std::size_t>(kReasons[n].reason) != n) return false;
-  return static_cast<std::size_t>(R::read_error) + 1 == kReasons.size();
+  return static_cast<std::size_t>(R::not_sampled) + 1 == kReasons.size();
 }
 static_assert(is_in_enum_order(), "the table lists every reason once, in the order of the enum");
 

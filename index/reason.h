@@ -17,7 +17,8 @@ enum class Reason {
   missing_quality, ungrouped_file, duplicate, inconsistent_files, not_mappable, timeout,
   view_invalid, view_cloudy, view_duplicate, view_limit, too_few_views,
   bad_geometry, empty_geometry, outside_rasters, no_class, no_width, null_geometry, repaired_geometry,
-  no_partner, all_ignore, read_error,
+  no_partner, all_ignore, read_error, bad_value, contradiction, same_place,
+  not_sampled,
 };
 
 struct ReasonRow {

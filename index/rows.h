@@ -77,6 +77,13 @@ struct MaskRow {
   std::int64_t object_count = 0;
 };
 
+struct TargetRow {
+  std::string location_id, name, kind;  ///< kind: class | classes | scalar | vector
+  std::string value;                    ///< text, or JSON where kind is not class
+  std::optional<std::string> unit, source;
+  Timestamp valid_from, valid_to;
+};
+
 struct LabelObjectRow {
   std::string layer, object_id;
   std::optional<int> object_class;

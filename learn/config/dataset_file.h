@@ -62,21 +62,26 @@ struct ClassInfo {
   int id = 0;
   std::string name, color;
   std::int64_t pixels = 0;                ///< in train
+  std::int64_t samples = 0;               ///< in train, where the target is one value a location
 };
 template <class V>
 void describe(V&& v, ClassInfo& c) {
   v("id", c.id, "value in the mask"); v("name", c.name, "class name"); v("color", c.color, "#rrggbb");
-  v("pixels", c.pixels, "pixels of train");
+  v("pixels", c.pixels, "pixels of train"); v("samples", c.samples, "samples of train with this class");
 }
 
 struct TargetInfo {
-  std::string kind;                       ///< mask | none
-  std::optional<std::string> series;      ///< shard series of the masks
+  std::string kind;                       ///< mask | class | classes | scalar | vector | none
+  std::optional<std::string> series;      ///< mask: shard series of the masks
+  std::optional<std::string> name, unit;  ///< other kinds: the job's target; its values stand in the part files
   std::vector<ClassInfo> classes;         ///< dense: network output k is classes[k].id
+  std::vector<BandStatistics> statistics; ///< scalar and vector: of each component over the samples of train
 };
 template <class V>
 void describe(V&& v, TargetInfo& c) {
-  v("kind", c.kind, "mask or none"); v("series", c.series, "series of the masks"); v("classes", c.classes, "classes, background first");
+  v("kind", c.kind, "mask, class, classes, scalar, vector or none"); v("series", c.series, "series of the masks");
+  v("name", c.name, "target with one value a location"); v("unit", c.unit, "unit of its numbers");
+  v("classes", c.classes, "classes, background first"); v("statistics", c.statistics, "of the numbers in train, one entry a component");
 }
 
 struct PartInfo {
@@ -115,7 +120,7 @@ struct SampleRow {
   std::int64_t offset = 0, length = 0;
   std::string mask_shard = "-";
   std::int64_t mask_offset = 0, mask_length = 0;
-  std::string target = "-";
+  std::string target = "-";               ///< JSON: class id, list of ids, number or list of numbers
   double weight = 1;
 };
 inline constexpr const char* kPartHeader =

@@ -82,6 +82,7 @@ int Corpus::size_px() const {
 
 std::vector<std::uint8_t> Corpus::class_of_value() const {
   std::vector<std::uint8_t> table(256, 255);
+  if (dataset_.target.kind != "mask") return table;  // other targets may have more classes
   for (std::size_t k = 0; k < dataset_.target.classes.size(); ++k)
     table[static_cast<std::size_t>(dataset_.target.classes[k].id)] = static_cast<std::uint8_t>(k);
   return table;

@@ -191,17 +191,17 @@ void describe(V&& v, DatasetInput& c) {
 }
 struct DatasetConfig {
   std::vector<DatasetInput> inputs;
-  std::optional<std::string> target, subset;
-  std::string views = "each", match = "any", normalize = "standard";
+  std::optional<std::string> target, subset, match;   ///< match: nullopt = any without dates, else the label's period holds the view
+  std::string views = "each", normalize = "standard";
   std::optional<int> match_days;
 };
 template <class V>
 void describe(V&& v, DatasetConfig& c) {
   v("inputs", c.inputs, "sources, stacked on the channel axis");
-  v("target", c.target, "a layer");
+  v("target", c.target, "a layer, or a target with one value a location");
   v("subset", c.subset, "a subset that filters train");
   v("views", c.views, "how several views of a location are used", one_of({"each", "latest", "best", "all", "pairs"}));
-  v("match", c.match, "how dated labels meet views", one_of({"any", "same_year", "nearest_date", "mean"}));
+  v("match", c.match, "how dated labels meet views; default: any without dates, else the label's period holds the view", one_of({"any", "same_year", "nearest_date", "mean"}));
   v("match_days", c.match_days, "nearest_date: most days apart", at_least(0));
   v("normalize", c.normalize, "how pixels are scaled",
     one_of({"standard", "robust", "mean2sigma", "reflectance", "sar_db", "minmax_local", "max_local", "none"}));

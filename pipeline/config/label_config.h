@@ -97,15 +97,29 @@ struct LayerConfig {
   std::vector<std::string> drivers;
 };
 
+/// Exactly one of name, table, layer and field is set.
 struct TargetConfig {
-  std::optional<std::string> name, table, key, value, layer, rule;
+  std::optional<std::string> name, field, table, key;
+  std::vector<std::string> value;               ///< columns of the table
+  std::optional<std::string> layer, rule;
+  std::string kind = "class";
+  std::optional<std::string> unit, from, to;    ///< from, to: columns of the table
+  std::vector<std::string> classes;
 };
 template <class V>
 void describe(V&& v, TargetConfig& c) {
   v("name", c.name, "regular expression on the path; capture 1 is the value");
-  v("table", c.table, "CSV with one value a file"); v("key", c.key, "its column with the file");
-  v("value", c.value, "its column with the value"); v("layer", c.layer, "a mask layer");
-  v("rule", c.rule, "majority, or share >= x");
+  v("field", c.field, "placement points: attribute of the point that holds the value");
+  v("table", c.table, "CSV with values of files or locations");
+  v("key", c.key, "its column with the file, or the location_id");
+  v("value", c.value, "its column with the value; several for kind classes (flags) and vector");
+  v("from", c.from, "its column with the first day (or the year) on which the value holds");
+  v("to", c.to, "its column with the last day; default: the day or year of from");
+  v("layer", c.layer, "a mask layer");
+  v("rule", c.rule, "of a layer: majority (one class), or share >= x (several)");
+  v("kind", c.kind, "of names, fields and tables: class, classes (a;b or flags), scalar or vector", one_of({"class", "classes", "scalar", "vector"}));
+  v("unit", c.unit, "unit of scalars and vectors");
+  v("classes", c.classes, "the classes in the order of their ids; default: those found, sorted");
 }
 
 }  // namespace tilewright::pipeline

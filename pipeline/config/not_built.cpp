@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a job may say that this version does not do yet: one list, so that it stays true.
+#include <algorithm>
+
 #include "pipeline/config/load.h"
+#include "pipeline/config/validate.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -17,15 +20,12 @@ class List {
 };
 
 void add_views(const ViewsConfig& views, List& list) {
-  const bool is_built = views.placement == index::Placement::lattice || views.placement == index::Placement::best_phase;
-  list.add(!is_built, "views.placement: " + std::string(name_of(views.placement)), "use best_phase or lattice");
-  list.add(views.sample.has_value(), "views.sample", "remove it, and take a subset with curate");
+  list.add(views.placement == index::Placement::shelf, "views.placement: shelf", "use best_phase or lattice");
 }
 
 void add_layer(const std::string& path, const LayerConfig& layer, List& list) {
   list.add(!layer.kinds.empty(), path + ".kinds", "remove it; the class mask is made");
   list.add(layer.vector && layer.draw == Draw::points, path + ".draw: points", "buffer the points to polygons first");
-  list.add(layer.valid.has_value(), path + ".valid", "remove it; one mask a location is made");
   list.add(layer.width && layer.width->fit != "none", path + ".width.fit", "use fit: none");
 }
 
@@ -36,12 +36,24 @@ void add_run(const std::string& path, const learn::RunConfig& run, List& list) {
   list.add(model == "deeplabv3plus" || model == "upconv", path + ".model.name: " + model, "use unet or upernet");
 }
 
+/// Scores are of one mask a location.
+void add_curate(const Job& job, List& list) {
+  if (!job.curate) return;
+  for (const auto& name : job.curate->layers)
+    for (const auto& [layer_name, layer] : job.layers)
+      list.add(layer_name == name && layer.valid && layer.valid->field, "curate.layers: " + name + ", which has a mask for each date", "leave it out, or give valid: {from, to} instead of a field");
+}
+
 /// Combinations of a dataset and who uses it.
 void add_uses(const Job& job, List& list) {
   for (const auto& [name, dataset] : job.datasets) {
     for (const auto& [run_name, run] : job.runs) {
       if (run.dataset != name) continue;
       list.add(dataset.views == "all", "datasets." + name + ".views: all for the run " + run_name, "use each, latest, best or pairs; all is for other readers");
+      const auto names = names_of(job.targets);
+      const bool is_value = dataset.target && std::find(names.begin(), names.end(), *dataset.target) != names.end();
+      list.add(is_value && run.recipe == "segment", "runs." + run_name + ".recipe: segment on the target " + dataset.target.value_or("") + ", which is one value a location",
+               "name a dataset whose target is a layer");
       const bool predicts = job.predict && job.predict->run == run_name;
       list.add(predicts && dataset.inputs.size() > 1, "predict.run: " + run_name + ", which stacks several sources", "name a run on one source");
     }
@@ -62,14 +74,12 @@ std::vector<std::string> not_in_this_version(const Job& job) {
   if (job.views) add_views(*job.views, list);
   list.add(!job.extract.derived.empty(), "extract.derived", "remove it, and derive bands in the trainer");
   for (const auto& [name, layer] : job.layers) add_layer("layers." + name, layer, list);
-  list.add(!job.targets.empty(), "targets", "use layers: masks are made");
   if (job.split) list.add(job.split->stratify, "split.stratify", "use stratify: false");
-  for (const auto& [name, dataset] : job.datasets)
-    list.add(dataset.match != "any", "datasets." + name + ".match: " + dataset.match, "use match: any");
   for (const auto& [name, run] : job.runs) add_run("runs." + name, run, list);
   list.add(job.predict && job.predict->polygons, "predict.polygons", "set it to false, and use gdal_polygonize.py on the map");
   for (const auto& [name, source] : job.sources)
     list.add(source.date && source.date->bands, "sources." + name + ".date.bands", "write one file a date, and use date: {name: ...}");
+  add_curate(job, list);
   add_uses(job, list);
   add_limits(job.limits, list);
   return list.take();

@@ -46,6 +46,23 @@ void validate_grid(const Job& job, Findings& findings) {
     findings.add("grid.zone", "is '" + job.grid.zone + "', expected auto or a code such as EPSG:32633");
 }
 
+/// Columns that are known before masks and parts are made.
+void validate_sample(const Job& job, const SampleConfig& sample, Findings& findings) {
+  std::vector<std::string> known{"zone", "view_count", "component"};
+  for (const auto& [name, target] : job.targets)
+    if (!target.layer) known.push_back(name);
+  if (sample.count < 1) findings.add("views.sample", "count is missing; say how many locations to keep, such as count: 1000");
+  for (std::size_t i = 0; i < sample.stratify.size(); ++i) {
+    const auto& name = sample.stratify[i];
+    const auto path = "views.sample.stratify." + std::to_string(i);
+    const auto layers = names_of(job.layers), targets = names_of(job.targets);
+    const bool comes_later = name == "split" || std::ranges::find(layers, name) != layers.end() ||
+                             (std::ranges::find(targets, name) != targets.end() && std::ranges::find(known, name) == known.end());
+    if (comes_later) findings.add(path, "'" + name + "' is made after the views; possible are: " + listed(known));
+    else findings.need_known(path, "column to balance over", name, known);
+  }
+}
+
 void validate_views(const Job& job, Findings& findings) {
   if (!job.views) return;
   const auto& views = *job.views;
@@ -57,6 +74,7 @@ void validate_views(const Job& job, Findings& findings) {
     findings.add("views", "placement: points needs points: {file: ...}");
   if (views.points && views.placement != index::Placement::points)
     findings.add("views.points", "is used only with placement: points; remove it or change placement");
+  if (views.sample) validate_sample(job, *views.sample, findings);
   if (views.points) validate_path(job, "views.points.file", views.points->file, findings);
 }
 

@@ -4,6 +4,8 @@
 #include <regex>
 
 #include "pipeline/config/load.h"
+#include "pipeline/config/target_rule.h"
+#include "pipeline/config/valid_period.h"
 #include "pipeline/config/validate.h"
 
 namespace tilewright::pipeline {
@@ -45,6 +47,15 @@ void check_raster_values(const std::string& path, const NamedList<std::string>& 
   }
 }
 
+void check_valid(const std::string& path, const LayerConfig& layer, Findings& findings) {
+  const auto& valid = *layer.valid;
+  if (valid.field.has_value() == (valid.from || valid.to)) findings.add(path, "needs from and to, or field; found " + std::string(valid.field ? "both" : "none"));
+  if (valid.field && !layer.vector) findings.add(path + ".field", "is used only with vector:; give from and to");
+  for (const auto& [key, text] : {std::pair("from", valid.from), std::pair("to", valid.to)})
+    if (text && !period_of(*text)) findings.add(path + "." + key, "is '" + *text + "', expected a day such as 2018-05-07, or a year");
+  if (valid.from && valid.to && period_of(*valid.from) && !period_of(*valid.from, valid.to)) findings.add(path + ".to", "lies before from");
+}
+
 void check_layer(const Job& job, const std::string& path, const LayerConfig& layer, Findings& findings) {
   if (layer.vector.has_value() == layer.raster.has_value())
     findings.add(path, layer.vector ? "has vector and raster; keep one" : "has no file; give vector: or raster:");
@@ -56,6 +67,7 @@ void check_layer(const Job& job, const std::string& path, const LayerConfig& lay
     else validate_path(job, path + ".extent", layer.extent.file, findings);
   }
   check_classes(path, layer, findings);
+  if (layer.valid) check_valid(path + ".valid", layer, findings);
   if (layer.width) check_width(job, path + ".width", *layer.width, findings);
   if (layer.vector && layer.draw == Draw::lines && !layer.width)
     findings.add(path, "draw: lines needs width: {...}, such as width: {attribute: width, constant_m: 6}");
@@ -66,12 +78,39 @@ void check_layer(const Job& job, const std::string& path, const LayerConfig& lay
     findings.need_known(path + ".kinds." + std::to_string(i), "kind", layer.kinds[i], {"instances", "boundary", "contact", "distance", "coverage"});
 }
 
+/// Keys of a target that belong to tables.
+void check_table(const Job& job, const std::string& path, const TargetConfig& target, Findings& findings) {
+  if (target.table) {
+    validate_path(job, path + ".table", *target.table, findings);
+    if (!target.key) findings.add(path, "table needs key: the column with the file, such as key: file");
+    if (target.value.empty()) findings.add(path, "table needs value: the column with the value, such as value: class");
+    if (target.to && !target.from) findings.add(path + ".to", "is used only with from:");
+  } else if (target.key || !target.value.empty() || target.from || target.to) {
+    findings.add(path, "key, value, from and to belong to table:");
+  }
+  const bool may_be_several = target.kind == "classes" || target.kind == "vector";
+  if (target.value.size() > 1 && !may_be_several) findings.add(path + ".value", "kind " + target.kind + " has one column; use kind: classes or vector for several");
+}
+
 void check_target(const Job& job, const std::string& path, const TargetConfig& target, Findings& findings) {
-  const int ways = target.name.has_value() + target.table.has_value() + target.layer.has_value();
-  if (ways != 1) findings.add(path, "needs exactly one of name, table or layer, found " + std::to_string(ways));
+  const int ways = target.name.has_value() + target.field.has_value() + target.table.has_value() + target.layer.has_value();
+  if (ways != 1) findings.add(path, "needs exactly one of name, field, table or layer, found " + std::to_string(ways));
+  if (target.field && !(job.views && job.views->points)) findings.add(path + ".field", "is used only with views: {placement: points, points: {file: ...}}");
+  if (target.field && target.kind == "vector") findings.add(path + ".kind", "an attribute holds one number; use kind: scalar, or a table");
   if (target.name) validate_pattern(path + ".name", *target.name, findings);
-  if (target.table) validate_path(job, path + ".table", *target.table, findings);
-  if (target.layer) findings.need_known(path + ".layer", "layer", *target.layer, names_of(job.layers));
+  if (target.name && target.kind == "vector") findings.add(path + ".kind", "a name holds one number; use kind: scalar, or a table");
+  check_table(job, path, target, findings);
+  if (!target.classes.empty() && (target.layer || (target.kind != "class" && target.kind != "classes")))
+    findings.add(path + ".classes", "is used only with names and tables of kind class or classes");
+  if (target.unit && target.kind != "scalar" && target.kind != "vector") findings.add(path + ".unit", "is used only with kind: scalar or vector");
+  if (!target.layer) {
+    if (target.rule) findings.add(path + ".rule", "is used only with layer:");
+    return;
+  }
+  findings.need_known(path + ".layer", "layer", *target.layer, names_of(job.layers));
+  if (target.kind != "class") findings.add(path + ".kind", "is used only with name: and table:; the rule says what a layer gives");
+  if (!target.rule || !parse_target_rule(*target.rule))
+    findings.add(path + ".rule", (target.rule ? "is '" + *target.rule + "'" : "is missing") + std::string(", expected majority, or 'share >= 0.1' with a share above 0 and at most 1"));
 }
 
 }  // namespace

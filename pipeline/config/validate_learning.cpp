@@ -68,7 +68,7 @@ void check_dataset(const Job& job, const std::string& path, const DatasetConfig&
   for (const auto& name : names_of(job.targets)) targets.push_back(name);
   if (dataset.target) findings.need_known(path + ".target", "layer or target", *dataset.target, targets);
   if (dataset.subset) findings.need_known(path + ".subset", "subset under curate.subsets", *dataset.subset, job.curate ? names_of(job.curate->subsets) : std::vector<std::string>{});
-  if (dataset.match_days && dataset.match != "nearest_date") findings.add(path + ".match_days", "is used only with match: nearest_date");
+  if (dataset.match_days && dataset.match != "nearest_date" && dataset.match != "mean") findings.add(path + ".match_days", "is used only with match: nearest_date or mean");
 }
 
 /// `run` must stand before the run that uses it; `earlier` are those before.

@@ -98,12 +98,14 @@ ReportJson dataset_section(const ReportInput& input) {
     const auto dataset = learn::read_dataset(file);
     ReportJson parts = ReportJson::array(), labels = ReportJson::array(), pixels = ReportJson::array(), charts = ReportJson::array();
     for (const auto& [part, info] : dataset.parts) parts.push_back({{"part", part}, {"samples", grouped(info.samples)}});
+    const bool is_mask = dataset.target.kind == "mask";
+    const std::string what = is_mask ? "pixels" : "samples";
     for (const auto& info : dataset.target.classes) {
       labels.push_back(info.name);
-      pixels.push_back(info.pixels);
+      pixels.push_back(is_mask ? info.pixels : info.samples);
     }
     if (!labels.empty())
-      charts.push_back({{"kind", "bar"}, {"title", "pixels of train by class"}, {"x", "class"}, {"logarithmic", true}, {"labels", labels}, {"series", {{{"label", "pixels"}, {"data", pixels}}}}});
+      charts.push_back({{"kind", "bar"}, {"title", what + " of train by class"}, {"x", "class"}, {"logarithmic", is_mask}, {"labels", labels}, {"series", {{{"label", what}, {"data", pixels}}}}});
     std::string inputs;
     for (const auto& info : dataset.inputs) inputs += (inputs.empty() ? "" : ", ") + info.series + " (" + std::to_string(info.bands.size()) + " bands, " + info.dtype + ", " + info.normalize + ")";
     out.push_back({{"name", name}, {"inputs", inputs}, {"target", config.target.value_or("none")}, {"subset", config.subset.value_or("all")}, {"parts", parts}, {"charts", charts}});

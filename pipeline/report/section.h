@@ -26,6 +26,7 @@ ReportJson map_section(const ReportInput&);         ///< SVG of footprints and l
 ReportJson sample_section(const ReportInput&);      ///< chips with label outlines
 ReportJson score_section(const ReportInput&);       ///< histograms, best and worst locations, subsets
 ReportJson noise_section(const ReportInput&);       ///< known label noise against the ranking, where the job's folder has truth/
+ReportJson target_section(const ReportInput&);      ///< values of locations: classes by part, histograms
 ReportJson dataset_section(const ReportInput&);     ///< samples by part, pixels by class
 ReportJson run_section(const ReportInput&);         ///< curves, metrics and confusion matrices
 ReportJson prediction_section(const ReportInput&);  ///< quicklooks of maps

@@ -84,6 +84,10 @@ Json explain_location(const index::Manifest& manifest, const index::LocationRow&
   for (const auto& mask : index::masks(manifest))
     if (mask.location_id == location.location_id)
       out["masks"].push_back({{"layer", mask.layer}, {"positive_frac", mask.positive_frac}, {"ignore_frac", mask.ignore_frac}, {"object_count", mask.object_count}});
+  out["targets"] = Json::array();
+  for (const auto& target : index::targets(manifest))
+    if (target.location_id == location.location_id)
+      out["targets"].push_back({{"name", target.name}, {"value", target.value}, {"valid_from", or_null(target.valid_from)}, {"valid_to", or_null(target.valid_to)}});
   out["scores"] = Json::array();
   for (const auto& score : index::scores(manifest))
     if (score.location_id == location.location_id)

@@ -94,7 +94,7 @@ Json inspect_dataset(const fs::path& file) {
     }
     json["inputs"].push_back({{"series", input.series}, {"size_px", input.size_px}, {"dtype", input.dtype}, {"normalize", input.normalize}, {"bands", bands}});
   }
-  json["target"] = {{"kind", dataset.target.kind}, {"series", dataset.target.series.value_or("none")}};
+  json["target"] = {{"kind", dataset.target.kind}, {"series", dataset.target.series.value_or(dataset.target.name.value_or("none"))}};
   for (const auto& info : dataset.target.classes) json["target"]["classes"].push_back({{"id", info.id}, {"name", info.name}, {"pixels", info.pixels}});
   for (const auto& [name, part] : dataset.parts) json["parts"][name] = part.samples;
   json["left_out_all_ignore"] = dataset.left_out_all_ignore;

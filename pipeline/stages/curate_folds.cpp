@@ -19,6 +19,7 @@
 #include "pipeline/stages/curate_scores.h"
 #include "pipeline/stages/dataset_build.h"
 #include "pipeline/stages/scratch_folder.h"
+#include "pipeline/stages/split_plane.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -39,11 +40,12 @@ std::map<std::string, int> folds_of(const StageInput& in, const SampleSet& set, 
   std::set<std::string> wanted;
   for (const auto& sample : set.samples) wanted.insert(sample.rows.front().location);
   std::map<std::string, int> out;
+  SplitPlanes planes;
   for (const auto& location : index::locations(in.manifest)) {
     if (!wanted.contains(location.location_id)) continue;
-    const double half = location.res_m * location.size_px / 2;
-    const auto block = [&](double at) { return static_cast<std::int64_t>(std::floor(at / config.block_m)); };
-    out[location.location_id] = index::fold_of_block(location.epsg, block(location.ulx + half), block(location.uly - half), config);
+    const auto [epsg, box] = planes.place_of(location);
+    const auto block = index::block_of({(box.min_x + box.max_x) / 2, (box.min_y + box.max_y) / 2}, config.block_m);
+    out[location.location_id] = index::fold_of_block(epsg, block.x, block.y, config);
   }
   std::set<int> used;
   for (const auto& [id, fold] : out) used.insert(fold);

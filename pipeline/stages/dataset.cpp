@@ -19,7 +19,8 @@ constexpr const char* kParts[] = {"train", "val", "test"};
 std::string counts_text(const SampleSet& set) {
   return std::to_string(set.guard) + " locations in the guard, " + std::to_string(set.without_part) + " without a part, " +
          std::to_string(set.outside_subset) + " outside the subset, " + std::to_string(set.without_mask) + " without a mask, " +
-         std::to_string(set.all_ignore) + " ignored everywhere, " + std::to_string(set.without_input) + " without an input";
+         std::to_string(set.all_ignore) + " ignored everywhere, " + std::to_string(set.without_input) + " without an input, " +
+         std::to_string(set.views_without_label) + " views without a label of their date";
 }
 
 std::int64_t samples_in(const SampleSet& set, const std::string& part) {
@@ -73,7 +74,7 @@ void count(StageReport& report, const std::string& name, const SampleSet& set) {
   for (const char* part : kParts) report.counts.emplace_back(name + "." + part, samples_in(set, part));
   const std::pair<const char*, std::int64_t> left_out[] = {
       {"guard", set.guard},           {"without_part", set.without_part}, {"outside_subset", set.outside_subset},
-      {"no_mask", set.without_mask},  {"no_input", set.without_input},    {"all_ignore", set.all_ignore}};
+      {"no_mask", set.without_mask},  {"no_input", set.without_input},    {"all_ignore", set.all_ignore}, {"views_without_label", set.views_without_label}};
   for (const auto& [what, number] : left_out)
     if (number > 0) report.counts.emplace_back(name + "." + what, number);
 }

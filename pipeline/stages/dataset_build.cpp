@@ -12,17 +12,19 @@
 #include "pipeline/config/load.h"
 #include "pipeline/io/tile_reader.h"
 #include "pipeline/stages/band_statistics.h"
+#include "pipeline/stages/dataset_values.h"
 
 namespace tilewright::pipeline {
 namespace {
 
-/// The largest edge of an input's arrays: chips need not be square, and size_px is their width.
+/// The largest edge of an input's arrays: chips need not be square; the length gives the height.
 int largest_edge(const SampleSet& set, int input, std::size_t pixel_bytes) {
-  std::int64_t edge = set.size_px;
+  std::int64_t edge = 0;
   for (const auto& sample : set.samples)
     for (const auto& row : sample.rows)
-      if (row.input == input)
-        edge = std::max(edge, (row.length - shard::kNpyHeaderBytes) / static_cast<std::int64_t>(pixel_bytes) / std::max(set.size_px, 1));
+      if (row.input == input && sample.width_px > 0)
+        edge = std::max({edge, std::int64_t{sample.width_px},
+                         (row.length - shard::kNpyHeaderBytes) / static_cast<std::int64_t>(pixel_bytes) / sample.width_px});
   return static_cast<int>(edge);
 }
 
@@ -96,9 +98,18 @@ learn::InputInfo dataset_input(const StageInput& in, const DatasetConfig& config
 
 learn::TargetInfo dataset_target(const StageInput& in, const DatasetConfig& config, const SampleSet& set, const std::string& part) {
   if (!config.target) return {.kind = "none"};
+  const auto layer_named = [&](const std::string& name) {
+    return std::find_if(in.job.layers.begin(), in.job.layers.end(), [&](const auto& l) { return l.first == name; });
+  };
+  if (!set.target_kind.empty()) {
+    const auto target = std::find_if(in.job.targets.begin(), in.job.targets.end(), [&](const auto& t) { return t.first == *config.target; });
+    std::vector<learn::ClassInfo> known;
+    if (target->second.layer)
+      for (const auto& [id, info] : configured_classes(layer_named(*target->second.layer)->second)) known.push_back(info);
+    return value_target(target->first, target->second, set, part, std::move(known));
+  }
   learn::TargetInfo target{.kind = "mask", .series = *config.target};
-  const auto layer = std::find_if(in.job.layers.begin(), in.job.layers.end(), [&](const auto& l) { return l.first == *config.target; });
-  auto classes = configured_classes(layer->second);
+  auto classes = configured_classes(layer_named(*config.target)->second);
   const auto everywhere = count_mask_values(in.workspace, members_of(set, -1, ""));
   const auto in_part = count_mask_values(in.workspace, members_of(set, -1, part));
   for (int id = 0; id < 255; ++id) {

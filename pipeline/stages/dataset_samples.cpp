@@ -11,12 +11,12 @@
 #include "geometry/error.h"
 #include "index/reason.h"
 #include "index/shard/npy.h"
+#include "pipeline/stages/dataset_labels.h"
 
 namespace tilewright::pipeline {
 namespace {
 
 using index::LocationRow;
-using index::MaskRow;
 using index::Reason;
 using index::ViewRow;
 
@@ -90,7 +90,7 @@ std::vector<std::vector<std::pair<int, const ViewRow*>>> samples_of(const ViewsB
 }
 
 learn::SampleRow row_of(const std::string& sample, const ViewRow& view, int input,
-                        const MaskRow* mask) {
+                        const Label& label) {
   learn::SampleRow row;
   row.sample = sample;
   row.location = view.location_id;
@@ -100,27 +100,13 @@ learn::SampleRow row_of(const std::string& sample, const ViewRow& view, int inpu
   row.shard = view.place->shard;
   row.offset = view.place->byte_offset;
   row.length = view.place->byte_length;
-  if (mask) {
-    row.mask_shard = mask->place->shard;
-    row.mask_offset = mask->place->byte_offset;
-    row.mask_length = mask->place->byte_length;
+  row.target = label.value;
+  if (label.mask) {
+    row.mask_shard = label.mask->place->shard;
+    row.mask_offset = label.mask->place->byte_offset;
+    row.mask_length = label.mask->place->byte_length;
   }
   return row;
-}
-
-void check_target(const Job& job, const DatasetConfig& config) {
-  if (config.match != "any")
-    throw Error::config("datasets: match: " + config.match +
-                        " is not in this version; use match: any");
-  if (!config.target) return;
-  for (const auto& [name, layer] : job.layers)
-    if (name == *config.target) return;
-  for (const auto& [name, target] : job.targets)
-    if (name == *config.target)
-      throw Error::config("datasets: target " + name +
-                          " has one value per location: not in this version; use a layer");
-  throw Error::config("datasets: target " + *config.target +
-                      " is not a layer of this job; add it under layers:");
 }
 
 /// Members of the subset; nullopt: no filter.
@@ -140,19 +126,6 @@ std::optional<std::set<std::string>> subset_of(const Job& job, const index::Mani
                       "); loosen the rule, or run curate first: tilewright curate JOB");
 }
 
-/// The masks of the target by location; with several dates, `any` takes the first.
-std::map<std::string, MaskRow> masks_of(const index::Manifest& manifest,
-                                        const DatasetConfig& config) {
-  std::map<std::string, MaskRow> out;
-  if (!config.target) return out;
-  for (auto& mask : index::masks(manifest, *config.target))
-    if (mask.place) out.emplace(mask.location_id, mask);
-  if (out.empty())
-    throw Error::config("datasets: the layer " + *config.target +
-                        " has no masks in the workspace; run: tilewright label JOB");
-  return out;
-}
-
 std::map<std::string, std::vector<ViewRow>> views_by_location(const index::Manifest& manifest) {
   std::map<std::string, std::vector<ViewRow>> out;
   for (auto& view : index::views(manifest))
@@ -169,7 +142,7 @@ class Chooser {
   Chooser(const Job& job, const index::Manifest& manifest, const DatasetConfig& config)
       : config_(config),
         subset_(subset_of(job, manifest, config)),
-        masks_(masks_of(manifest, config)) {}
+        labels_(job, manifest, config) {}
 
   void take(const LocationRow& location, const std::vector<ViewRow>& views, bool is_split) {
     const auto part = location.split.value_or(is_split ? "" : "train");
@@ -177,29 +150,26 @@ class Chooser {
     if (part.empty()) return void(++set_.without_part);
     if (part == "train" && subset_ && !subset_->contains(location.location_id))
       return void(++set_.outside_subset);
-    const MaskRow* mask = nullptr;
-    if (config_.target) {
-      const auto found = masks_.find(location.location_id);
-      if (found == masks_.end())
-        return leave_out(set_.without_mask, location, Reason::no_partner,
-                         "no mask of " + *config_.target);
-      mask = &found->second;
-      if (mask->ignore_frac >= 1)
-        return leave_out(set_.all_ignore, location, Reason::all_ignore,
-                         "mask of " + *config_.target);
+    // Without dates the label is the location's: asked once, for the first view.
+    if (labels_.is_wanted() && !labels_.depends_on_date()) {
+      const auto choice = labels_.of(location.location_id, std::nullopt);
+      if (!choice.label) return without_label(location, choice);
     }
-    const auto by_input = inputs_of(views);
+    auto by_input = inputs_of(views);
     for (std::size_t i = 0; i < by_input.size(); ++i)
       if (by_input[i].empty())
         return leave_out(set_.without_input, location, Reason::no_partner,
                          "no view of " + config_.inputs[i].source);
-    add_samples(location, by_input, mask, part);
+    const auto labels = label_views(location, by_input[0]);
+    if (!by_input[0].empty()) add_samples(location, by_input, labels, part);
   }
 
   SampleSet finish() {
     std::sort(set_.samples.begin(), set_.samples.end(), [](const auto& a, const auto& b) {
       return a.rows.front().sample < b.rows.front().sample;
     });
+    set_.target_kind = labels_.kind();
+    set_.class_names = labels_.class_names();
     return std::move(set_);
   }
 
@@ -210,6 +180,11 @@ class Chooser {
     set_.left_out.push_back({location.location_id, std::string(index::code(reason)), detail});
   }
 
+  void without_label(const LocationRow& location, const LabelChoice& choice) {
+    auto& counter = choice.reason == Reason::all_ignore ? set_.all_ignore : set_.without_mask;
+    leave_out(counter, location, choice.reason, choice.detail);
+  }
+
   [[nodiscard]] ViewsByInput inputs_of(const std::vector<ViewRow>& views) const {
     ViewsByInput out(config_.inputs.size());
     for (const auto& view : views)
@@ -218,7 +193,25 @@ class Chooser {
     return out;
   }
 
-  void add_samples(const LocationRow& location, const ViewsByInput& views, const MaskRow* mask,
+  /// Labels of the views of the first input; those that find none are taken out, each with its reason.
+  std::map<const ViewRow*, Label> label_views(const LocationRow& location, std::vector<const ViewRow*>& views) {
+    std::map<const ViewRow*, Label> labels;
+    if (!labels_.is_wanted()) return labels;
+    std::erase_if(views, [&](const ViewRow* view) {
+      const auto choice = labels_.of(location.location_id, view->acquired);
+      if (choice.label) {
+        labels[view] = *choice.label;
+        return false;
+      }
+      ++set_.views_without_label;
+      set_.left_out.push_back({location.location_id + "/" + view->tile_id, std::string(index::code(choice.reason)), choice.detail});
+      return true;
+    });
+    return labels;
+  }
+
+  /// Every row carries the label of its own view, rows of further inputs that of the sample's first.
+  void add_samples(const LocationRow& location, const ViewsByInput& views, const std::map<const ViewRow*, Label>& labels,
                    const std::string& part) {
     for (const auto& chosen : samples_of(views, config_.views)) {
       const auto name = config_.views == "each"
@@ -226,15 +219,18 @@ class Chooser {
                             : location.location_id;
       auto& sample = set_.samples.emplace_back();
       sample.part = part;
-      for (const auto& [input, view] : chosen)
-        sample.rows.push_back(row_of(name, *view, input, mask));
+      sample.width_px = location.size_px;
+      const auto first = labels.find(chosen[0].second);
+      for (const auto& [input, view] : chosen) {
+        const auto own = labels.find(view);
+        sample.rows.push_back(row_of(name, *view, input, own != labels.end() ? own->second : first != labels.end() ? first->second : Label{}));
+      }
     }
-    set_.size_px = std::max(set_.size_px, location.size_px);
   }
 
   const DatasetConfig& config_;
   std::optional<std::set<std::string>> subset_;
-  std::map<std::string, MaskRow> masks_;
+  DatasetLabels labels_;
   SampleSet set_;
 };
 
@@ -242,7 +238,6 @@ class Chooser {
 
 SampleSet choose_samples(const Job& job, const index::Manifest& manifest,
                          const DatasetConfig& config) {
-  check_target(job, config);
   if (config.inputs.empty())
     throw Error::config("datasets: a dataset needs inputs: at least one source");
   const auto views = views_by_location(manifest);

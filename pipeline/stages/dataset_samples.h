@@ -17,18 +17,21 @@ namespace tilewright::pipeline {
 struct Sample {
   std::string part;  ///< train | val | test
   std::vector<learn::SampleRow> rows;
+  int width_px = 0;  ///< of the location; whole chips need not be square
 };
 
 struct LeftOut {
-  std::string location_id, reason, detail;  ///< reason as in index/reason.h
+  std::string location_id, reason, detail;  ///< reason as in index/reason.h; of a view: `location/tile`
 };
 
 struct SampleSet {
+  std::string target_kind;                ///< class, classes, scalar, vector; "" for masks and without a target
+  std::vector<std::string> class_names;   ///< of class and classes, in the order of ids; empty for layer targets
   std::vector<Sample> samples;  ///< by sample name
-  int size_px = 0;              ///< largest edge of a sample
   std::int64_t guard = 0, without_part = 0, outside_subset = 0, without_mask = 0, without_input = 0,
                all_ignore = 0;
-  std::vector<LeftOut> left_out;  ///< without_mask, without_input and all_ignore, one by one
+  std::int64_t views_without_label = 0;  ///< views whose date fits no label
+  std::vector<LeftOut> left_out;  ///< without_mask, without_input, all_ignore and those views, one by one
 };
 
 /// Views of each location by `config.views`:
@@ -36,7 +39,8 @@ struct SampleSet {
 ///   latest  the newest view; best: the least cloudy, then the newest; sample `<location_id>`
 ///   all, pairs  every view is a row of the one sample `<location_id>`
 /// Further inputs give the view nearest in time to that of the first (all and pairs: all of
-/// theirs); a location that lacks an input is left out. A location without a part is left out if
+/// theirs); a location that lacks an input is left out. Views of the first input whose date fits no
+/// label (see DatasetLabels) are taken out before any is chosen. A location without a part is left out if
 /// any location has one, else all is train. `subset` filters train only.
 /// Throws Error::config for what the job asks and the workspace does not have.
 SampleSet choose_samples(const Job& job, const index::Manifest& manifest,

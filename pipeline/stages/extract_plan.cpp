@@ -10,6 +10,7 @@
 
 #include "geometry/error.h"
 #include "pipeline/io/tile_reader.h"
+#include "pipeline/stages/whole_grid.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -17,13 +18,11 @@ namespace {
 /// `view` in member names: the 12 hex digits of the tile id.
 std::string view_name(const std::string& tile_id) { return tile_id.substr(tile_id.rfind('-') + 1); }
 
-bool is_whole_tile(const index::LocationRow& location) { return location.location_id.starts_with("w_"); }
-
 /// The rows that a series needs, looked up by id.
 class Rows {
  public:
   Rows(const StageInput& in, const std::string& source)
-      : in_(in), source_(source), locations_(index::locations(in.manifest)) {
+      : in_(in), source_(source), locations_(index::locations(in.manifest)), grids_(in.job, in.manifest) {
     for (auto& tile : index::tiles(in.manifest, source)) tiles_.emplace(tile.tile_id, std::move(tile));
   }
 
@@ -40,11 +39,11 @@ class Rows {
   /// Window of a location; that of a pre-cut chip is the whole tile on its own grid.
   [[nodiscard]] WindowToCut window_of(const index::LocationRow& location, const std::string& tile_id) const {
     WindowToCut window{.name = location.location_id + "/" + tile_id, .epsg = location.epsg};
-    if (is_whole_tile(location)) {
-      const index::TileRow& row = tile(tile_id);
-      window.affine = open_tile(in_.job, in_.manifest, row).affine();
-      window.width = row.width_px;
-      window.height = row.height_px;
+    if (is_whole(location.location_id)) {
+      const SourceGrid grid = grids_.of(location, tile(tile_id));
+      window.affine = grid.affine;
+      window.width = grid.width;
+      window.height = grid.height;
     } else {
       window.affine = {.a = location.res_m, .b = 0, .c = location.ulx, .d = 0, .e = -location.res_m, .f = location.uly};
       window.width = window.height = location.size_px;
@@ -64,6 +63,7 @@ class Rows {
   std::string source_;
   std::vector<index::LocationRow> locations_;
   std::map<std::string, index::TileRow> tiles_;
+  mutable WholeGrids grids_;
   mutable std::vector<TileBand> bands_;
 };
 
@@ -71,7 +71,7 @@ std::string json_text(const index::LocationRow& location, const WindowToCut& win
                       const std::vector<const index::ViewRow*>& views, const std::vector<TileBand>& bands) {
   nlohmann::ordered_json json;
   json["location_id"] = location.location_id;
-  json["epsg"] = window.epsg;
+  json["epsg"] = window.epsg != 0 ? nlohmann::ordered_json(window.epsg) : nlohmann::ordered_json();  // a CRS without a code
   const auto& a = window.affine;
   json["affine"] = {a.a, a.b, a.c, a.d, a.e, a.f};
   json["size"] = {window.height, window.width};

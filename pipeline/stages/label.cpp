@@ -12,6 +12,7 @@
 #include "pipeline/stages/label_masks.h"
 #include "pipeline/stages/label_raster.h"
 #include "pipeline/stages/label_series.h"
+#include "pipeline/stages/label_targets.h"
 #include "pipeline/stages/scan_inputs.h"
 #include "pipeline/stages/stage.h"
 #include "pipeline/stages/width_rules.h"
@@ -49,7 +50,7 @@ LayerRows draw_vector(const StageInput& in, const RunContext& context, const std
   LabelObjects objects = read_label_objects(name, layer, files_of(in.job, layer), policy_of(in.job, layer));
   LayerRows rows;
   const VectorMasks masks(ground, objects);
-  rows.series = write_masks(in, context, name, ground, [&](std::size_t w) { return masks.draw(w); });
+  rows.series = write_masks(in, context, name, ground, objects.periods, [&](std::size_t w, std::size_t p) { return masks.draw(w, p); });
   for (std::size_t k = 0; k < objects.rows.size(); ++k)
     if (objects.rows[k].status == "rejected")
       rows.rejections.push_back({"label", name + "/" + objects.rows[k].object_id, *objects.rows[k].reason, objects.details[k]});
@@ -62,12 +63,14 @@ LayerRows draw_raster(const StageInput& in, const RunContext& context, const std
   const LabelFiles files = files_of(in.job, layer);
   const RasterMasks masks(name, layer, in.job.resolve(*layer.raster), files.extent, policy_of(in.job, layer), ground);
   LayerRows rows;
-  rows.series = write_masks(in, context, name, ground, [&](std::size_t w) { return masks.draw(w); });
+  rows.series = write_masks(in, context, name, ground, {constant_period(layer.valid)}, [&](std::size_t w, std::size_t) { return masks.draw(w); });
   return rows;
 }
 
-void record(index::Manifest& manifest, const std::vector<LayerRows>& layers) {
+void record(index::Manifest& manifest, const std::vector<LayerRows>& layers, const TargetRows& targets) {
   manifest.in_transaction([&] {
+    for (const auto& row : targets.rows) insert(manifest, row);
+    for (const auto& row : targets.rejections) insert(manifest, row);
     for (const LayerRows& layer : layers) {
       for (const auto& row : layer.series.rows) insert(manifest, row);
       for (const auto& row : layer.objects) insert(manifest, row);
@@ -100,7 +103,7 @@ void start_anew(const StageInput& in) {
 }  // namespace
 
 StageReport run_label(const StageInput& in, const RunContext& context) {
-  const LabelGround ground = label_ground(in.manifest);
+  const LabelGround ground = label_ground(in);
   start_anew(in);
   std::vector<LayerRows> layers;
   tbb::task_arena arena(std::max(context.threads, 1));
@@ -110,8 +113,12 @@ StageReport run_label(const StageInput& in, const RunContext& context) {
       layers.push_back(layer.vector ? draw_vector(in, context, name, layer, ground) : draw_raster(in, context, name, layer, ground));
     }
   });
-  record(in.manifest, layers);
+  std::vector<index::MaskRow> masks;
+  for (const auto& layer : layers) masks.insert(masks.end(), layer.series.rows.begin(), layer.series.rows.end());
+  const TargetRows targets = make_targets(in, context, masks);
+  record(in.manifest, layers, targets);
   StageReport report = report_of(layers);
+  report.counts.insert(report.counts.end(), targets.counts.begin(), targets.counts.end());
   if (ground.windows.empty()) report.notes.push_back("there are no locations, so no masks were made");
   return report;
 }
@@ -146,6 +153,8 @@ std::string hash_label_inputs(const StageInput& in) {
     if (layer.width && layer.width->classes && !is_width_table(layer.width->classes->table))
       add_with_side_files(in.job, layer.width->classes->table, paths);
   }
+  for (const auto& [name, target] : in.job.targets)
+    if (target.table) add_with_side_files(in.job, *target.table, paths);
   shard::Sha256 hash;
   for (const auto& [path, file] : hash_files(in.job, in.manifest, {paths.begin(), paths.end()}, in.job.limits.threads))
     hash.update(path + "\n" + file.sha256 + "\n");

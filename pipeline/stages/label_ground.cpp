@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lattice frames recovered from the locations of the manifest.
+// Frames of lattices and chips recovered from the locations of the manifest.
 #include "pipeline/stages/label_ground.h"
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "geometry/error.h"
+#include "pipeline/stages/whole_grid.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -33,6 +34,52 @@ class Lattices {
   std::map<std::pair<int, std::int64_t>, Lattice> lattices_;
 };
 
+/// Index of each CRS in LabelGround::zones.
+class Zones {
+ public:
+  explicit Zones(LabelGround& ground) : ground_(ground) {}
+  std::size_t of(int epsg) {
+    const auto [found, is_new] = by_epsg_.try_emplace(epsg, ground_.zones.size());
+    if (is_new) ground_.zones.push_back(geometry::Crs::from_epsg(epsg));
+    return found->second;
+  }
+  std::size_t of(const geometry::Crs& crs) {
+    if (crs.epsg() != 0) return of(crs.epsg());
+    const auto [found, is_new] = by_text_.try_emplace(crs.wkt(), ground_.zones.size());
+    if (is_new) ground_.zones.push_back(crs);
+    return found->second;
+  }
+
+ private:
+  LabelGround& ground_;
+  std::map<int, std::size_t> by_epsg_;
+  std::map<std::string, std::size_t> by_text_;
+};
+
+/// Grids of whole chips by the first tile that each shows; rows are read when the first chip asks.
+class Chips {
+ public:
+  explicit Chips(const StageInput& in) : in_(in), grids_(in.job, in.manifest) {}
+  SourceGrid grid_of(const index::LocationRow& location) {
+    if (tiles_.empty()) read();
+    const auto first = first_tile_.find(location.location_id);
+    const auto tile = first == first_tile_.end() ? tiles_.end() : tiles_.find(first->second);
+    if (tile == tiles_.end())
+      throw Error::failed("location " + location.location_id + " has no view in the manifest, so its pixel grid is not known; run: tilewright views JOB --force views");
+    return grids_.of(location, tile->second);
+  }
+
+ private:
+  void read() {
+    for (const auto& view : index::views(in_.manifest)) first_tile_.try_emplace(view.location_id, view.tile_id);
+    for (auto& tile : index::tiles(in_.manifest)) tiles_.try_emplace(tile.tile_id, std::move(tile));
+  }
+  const StageInput& in_;
+  WholeGrids grids_;
+  std::map<std::string, std::string> first_tile_;
+  std::map<std::string, index::TileRow> tiles_;
+};
+
 void extend(geometry::Box& box, const geometry::Box& more) {
   if (more.empty()) return;
   if (box.empty()) {
@@ -45,30 +92,36 @@ void extend(geometry::Box& box, const geometry::Box& more) {
 
 }  // namespace
 
-LabelGround label_ground(const index::Manifest& manifest) {
+LabelGround label_ground(const StageInput& in) {
   LabelGround ground;
+  Zones zones(ground);
   Lattices lattices;
-  std::map<int, std::size_t> zone_of;
-  for (const auto& row : index::locations(manifest)) {
+  Chips chips(in);
+  for (const auto& row : index::locations(in.manifest)) {
+    extend(ground.degrees, geometry::bounds(row.geom));
+    if (is_whole(row.location_id)) {
+      const SourceGrid grid = chips.grid_of(row);
+      ground.windows.push_back({row.location_id, zones.of(grid.crs), {grid.affine, {0, 0, grid.width, grid.height}}, grid.affine});
+      continue;
+    }
     const auto key = geometry::parse_location_id(row.location_id);
     if (!key)
       throw Error::failed("cannot draw labels for location " + row.location_id +
-                          ": its name is not one of a lattice window; make locations with placement best_phase or lattice");
-    const auto [zone, is_new] = zone_of.try_emplace(key->epsg, ground.zones.size());
-    if (is_new) ground.zones.push_back(geometry::Crs::from_epsg(key->epsg));
+                          ": its name is none of a lattice window or a whole chip; the manifest is damaged: run: tilewright views JOB --force views");
     const Lattice& lattice = lattices.of(row, *key);
-    ground.windows.push_back({row.location_id, zone->second,
+    ground.windows.push_back({row.location_id, zones.of(key->epsg),
                               {geometry::lattice_affine(lattice), geometry::lattice_pixels(key->window)},
                               geometry::window_affine(lattice, key->window)});
-    extend(ground.degrees, geometry::bounds(row.geom));
   }
   return ground;
 }
 
 geometry::MapMultiPolygon ground_of(const LabelWindow& window, double margin) {
-  const auto& a = window.affine;
-  const double x0 = a.c - margin, x1 = a.c + a.a * static_cast<double>(window.frame.window.width) + margin;
-  const double y1 = a.f + margin, y0 = a.f + a.e * static_cast<double>(window.frame.window.height) - margin;
+  const auto w = static_cast<double>(window.frame.window.width), h = static_cast<double>(window.frame.window.height);
+  geometry::MapLine corners;
+  for (const geometry::PixelXY at : {geometry::PixelXY{0, 0}, {w, 0}, {w, h}, {0, h}}) corners.push_back(window.affine.map_from_pixel(at));
+  const geometry::Box box = geometry::bounds(corners);
+  const double x0 = box.min_x - margin, x1 = box.max_x + margin, y0 = box.min_y - margin, y1 = box.max_y + margin;
   return {geometry::MapPolygon{{{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}, {x0, y0}}, {}}};
 }
 

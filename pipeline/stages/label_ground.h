@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The windows that labels are drawn for, each as a cut of its zone's one lattice frame.
+// The windows that labels are drawn for: cuts of their zone's one lattice frame, or whole chips.
 #pragma once
 
 #include <cstddef>
@@ -9,13 +9,14 @@
 #include "geometry/crs.h"
 #include "geometry/rasterize.h"
 #include "index/manifest.h"
+#include "pipeline/stages/stage.h"
 
 namespace tilewright::pipeline {
 
 struct LabelWindow {
   std::string location_id;
   std::size_t zone = 0;            ///< index into LabelGround::zones
-  geometry::RasterFrame frame;     ///< affine of the whole lattice, window in its pixels
+  geometry::RasterFrame frame;     ///< affine of the whole lattice (or the chip), window in its pixels
   geometry::Affine affine;         ///< of the window itself
 };
 
@@ -25,10 +26,11 @@ struct LabelGround {
   geometry::Box degrees;             ///< of all windows
 };
 
-/// All locations of the manifest. Throws Error::failed for one that lies on no lattice.
-LabelGround label_ground(const index::Manifest& manifest);
+/// All locations of the manifest. Throws Error::failed for a name that is none of a window or chip,
+/// and for a chip whose file is needed and gone.
+LabelGround label_ground(const StageInput& in);
 
-/// Corners of a window as a polygon in its zone's CRS, grown by `margin` map units.
+/// Box of a window's corners as a polygon in its zone's CRS, grown by `margin` map units.
 geometry::MapMultiPolygon ground_of(const LabelWindow& window, double margin);
 
 /// "[w, s, e, n] degrees" for messages.

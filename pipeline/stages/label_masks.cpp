@@ -22,8 +22,8 @@ constexpr double kDensifyM = 500;  // a straight line of degrees bends less than
 /// Map units of a zone that are surely more than `metres` on the ground there.
 double units_beyond(const LabelWindow& window, const geometry::Crs& zone, double metres) {
   if (metres == 0) return 0;
-  const MapXY centre{window.affine.c + window.affine.a * static_cast<double>(window.frame.window.width) / 2,
-                     window.affine.f + window.affine.e * static_cast<double>(window.frame.window.height) / 2};
+  const MapXY centre = window.affine.map_from_pixel({static_cast<double>(window.frame.window.width) / 2,
+                                                     static_cast<double>(window.frame.window.height) / 2});
   const auto s = geometry::ground_scale(centre, zone);
   const double least = std::min(std::hypot(s.east_x, s.north_x), std::hypot(s.east_y, s.north_y));
   return 2 * metres / std::max(least, 1e-12);
@@ -112,6 +112,7 @@ bool VectorMasks::place_one(const LabelObjects& objects, std::size_t index, std:
   placed.value = object.value;
   placed.rank = object.rank;
   placed.feature = object.feature;
+  placed.period = object.period;
   if (!object.polygons.empty()) {
     auto mapped = geometry::projected(near(object.polygons, zone_boxes_[zone], objects.crs), objects.crs, crs, kDensifyM);
     if (mapped) placed.polygons = std::move(*mapped);
@@ -154,26 +155,27 @@ void VectorMasks::place(LabelObjects& objects, std::vector<Pair> pairs) {
 
 void VectorMasks::place_extent(const LabelObjects& objects) {
   everywhere_ = objects.everywhere;
-  extents_.resize(ground_.zones.size());
+  extents_.assign(ground_.zones.size(), std::vector<std::vector<geometry::MapMultiPolygon>>(objects.extents.size()));
   for (std::size_t zone = 0; zone < ground_.zones.size() && !everywhere_; ++zone)
-    for (const auto& polygons : objects.extent) {
-      auto mapped = geometry::projected(near(polygons, zone_boxes_[zone], objects.crs), objects.crs, ground_.zones[zone], kDensifyM);
-      if (!mapped)
-        throw Error::failed("layer " + objects.layer + ": its extent cannot be moved to " + ground_.zones[zone].name() +
-                            "; give a vector file of the true extent, or extent: all");
-      extents_[zone].push_back(std::move(*mapped));
-    }
+    for (std::size_t period = 0; period < objects.extents.size(); ++period)
+      for (const auto& polygons : objects.extents[period]) {
+        auto mapped = geometry::projected(near(polygons, zone_boxes_[zone], objects.crs), objects.crs, ground_.zones[zone], kDensifyM);
+        if (!mapped)
+          throw Error::failed("layer " + objects.layer + ": its extent cannot be moved to " + ground_.zones[zone].name() +
+                              "; give a vector file of the true extent, or extent: all");
+        extents_[zone][period].push_back(std::move(*mapped));
+      }
 }
 
-void VectorMasks::cut_to_extent(const LabelWindow& window, std::vector<std::uint8_t>& pixels) const {
+void VectorMasks::cut_to_extent(const LabelWindow& window, std::size_t period, std::vector<std::uint8_t>& pixels) const {
   if (everywhere_) return;
   std::vector<std::uint8_t> inside(pixels.size(), 0);
-  for (const auto& polygons : extents_[window.zone]) geometry::fill_polygons({window.frame, inside}, polygons, std::uint8_t{1});
+  for (const auto& polygons : extents_[window.zone][period]) geometry::fill_polygons({window.frame, inside}, polygons, std::uint8_t{1});
   for (std::size_t k = 0; k < pixels.size(); ++k)
     if (inside[k] == 0) pixels[k] = 255;
 }
 
-LocationMask VectorMasks::draw(std::size_t index) const {
+LocationMask VectorMasks::draw(std::size_t index, std::size_t period) const {
   const LabelWindow& window = ground_.windows[index];
   const auto& size = window.frame.window;
   LocationMask mask{std::vector<std::uint8_t>(static_cast<std::size_t>(size.width * size.height), 0)};
@@ -182,11 +184,12 @@ LocationMask VectorMasks::draw(std::size_t index) const {
                              [](const Pair& a, const Pair& b) { return a.first < b.first; });
   for (; at != by_window_.end() && at->first == index; ++at) {
     const Placed& placed = placed_[at->second];
+    if (placed.period != period) continue;
     std::int64_t painted = geometry::fill_polygons({window.frame, mask.pixels}, placed.polygons, placed.value);
     for (const auto& line : placed.lines) painted += geometry::fill_line({window.frame, mask.pixels}, line, placed.value);
     if (painted > 0) ++mask.object_count;
   }
-  cut_to_extent(window, mask.pixels);
+  cut_to_extent(window, period, mask.pixels);
   return mask;
 }
 

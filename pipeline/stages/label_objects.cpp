@@ -134,8 +134,30 @@ class Maker {
     if (!value) return reject(out_, index, Reason::no_class, why);
     object.value = static_cast<std::uint8_t>(*value);
     object.rank = classes_.rank(*value);
+    if (config_.valid && config_.valid->field) {
+      const auto date = feature.attributes.find(*config_.valid->field);
+      const auto period = date == feature.attributes.end() ? std::nullopt : period_of(date->second);
+      if (!period)
+        return reject(out_, index, Reason::bad_date, *config_.valid->field + (date == feature.attributes.end() ? " is NULL" : " is '" + date->second + "', expected a day such as 2018-05-07, or a year"));
+      periods_.push_back(*period);
+    }
     out_.rows[index].object_class = *value;
     out_.objects.push_back(std::move(object));
+  }
+
+  /// Numbers the periods of the objects in order of time.
+  void finish() {
+    if (!config_.valid || !config_.valid->field) {
+      out_.periods = {constant_period(config_.valid)};
+      return;
+    }
+    const std::set<ValidPeriod> sorted(periods_.begin(), periods_.end());
+    out_.periods.assign(sorted.begin(), sorted.end());
+    const auto same = std::ranges::adjacent_find(out_.periods, {}, &ValidPeriod::from);
+    if (same != out_.periods.end())
+      throw Error::failed("layer " + out_.layer + ": " + *config_.valid->field + " holds the day " + same->from->substr(0, 10) + " and a year that begins with it; write all dates as days, or all as years");
+    for (std::size_t k = 0; k < periods_.size(); ++k)
+      out_.objects[k].period = static_cast<std::size_t>(std::distance(sorted.begin(), sorted.find(periods_[k])));
   }
 
  private:
@@ -186,11 +208,13 @@ class Maker {
   Classes classes_;
   Network network_;
   LabelObjects& out_;
+  std::vector<ValidPeriod> periods_;  ///< of out_.objects
 };
 
 std::vector<std::string> wanted_fields(const LayerConfig& config, const std::optional<WidthRules>& widths) {
   std::set<std::string> fields;
   if (config.class_rule.by_field) fields.insert(config.class_rule.by_field->field);
+  if (config.valid && config.valid->field) fields.insert(*config.valid->field);
   if (widths)
     for (const auto& field : widths->fields()) fields.insert(field);
   return {fields.begin(), fields.end()};
@@ -206,10 +230,11 @@ VectorLayer read_named(const std::string& name, const std::filesystem::path& fil
   }
 }
 
-/// Points of all drawable objects.
-std::vector<MapXY> points_of(const LabelObjects& objects) {
+/// Points of the drawable objects of a period.
+std::vector<MapXY> points_of(const LabelObjects& objects, std::size_t period) {
   std::vector<MapXY> points;
   for (const LabelObject& object : objects.objects) {
+    if (object.period != period) continue;
     for (const auto& polygon : object.polygons) points.insert(points.end(), polygon.outer.begin(), polygon.outer.end());
     for (const auto& line : object.lines) points.insert(points.end(), line.line.begin(), line.line.end());
   }
@@ -220,16 +245,19 @@ geometry::MapMultiPolygon rectangle(const geometry::Box& b) {
   return {geometry::MapPolygon{{{b.min_x, b.min_y}, {b.max_x, b.min_y}, {b.max_x, b.max_y}, {b.min_x, b.max_y}, {b.min_x, b.min_y}}, {}}};
 }
 
-void set_extent(LabelObjects& out, const LayerConfig& config, const LabelFiles& files, const OpenPolicy& policy) {
+/// Each period has an extent of its own: a survey says nothing of ground that another one covers.
+void set_extents(LabelObjects& out, const LayerConfig& config, const LabelFiles& files, const OpenPolicy& policy) {
   out.everywhere = config.extent.kind == ExtentKind::all;
-  if (config.extent.kind == ExtentKind::bounds) {
+  out.extents.resize(out.periods.size());
+  if (config.extent.kind == ExtentKind::file) std::ranges::fill(out.extents, read_extent(out.layer, files.extent, out.crs, policy));
+  for (std::size_t period = 0; period < out.periods.size(); ++period) {
+    if (config.extent.kind == ExtentKind::hull) out.extents[period].push_back(geometry::convex_hull(points_of(out, period)));
+    if (config.extent.kind != ExtentKind::bounds) continue;
     geometry::Box box;
-    for (const LabelObject& object : out.objects) box = joined(box, object.box);
-    if (!box.empty()) out.extent.push_back(rectangle(box));
+    for (const LabelObject& object : out.objects)
+      if (object.period == period) box = joined(box, object.box);
+    if (!box.empty()) out.extents[period].push_back(rectangle(box));
   }
-  if (config.extent.kind == ExtentKind::hull) out.extent.push_back(geometry::convex_hull(points_of(out)));
-  if (config.extent.kind != ExtentKind::file) return;
-  out.extent = read_extent(out.layer, files.extent, out.crs, policy);
 }
 
 }  // namespace
@@ -266,7 +294,8 @@ LabelObjects read_label_objects(const std::string& name, const LayerConfig& conf
   out.crs = layer.crs;
   Maker maker(config, widths, layer.features, out);
   for (Feature& feature : layer.features) maker.add(feature);
-  set_extent(out, config, files, policy);
+  maker.finish();
+  set_extents(out, config, files, policy);
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include "index/rows.h"
 #include "pipeline/config/label_config.h"
 #include "pipeline/io/open_policy.h"
+#include "pipeline/config/valid_period.h"
 
 namespace tilewright::pipeline {
 
@@ -28,6 +29,7 @@ struct LabelObject {
   std::size_t feature = 0;             ///< index into LabelObjects::rows
   std::uint8_t value = 1;
   int rank = 0;                        ///< higher is drawn later; equal: in feature order
+  std::size_t period = 0;              ///< index into LabelObjects::periods
   geometry::MapMultiPolygon polygons;  ///< either this
   std::vector<ObjectLine> lines;       ///< or these
   double half_width_m = 0;
@@ -40,7 +42,8 @@ struct LabelObjects {
   std::vector<LabelObject> objects;    ///< drawable ones, in layer order
   std::vector<index::LabelObjectRow> rows;  ///< one a feature, in layer order
   std::vector<std::string> details;    ///< of the rejected ones, parallel to rows
-  std::vector<geometry::MapMultiPolygon> extent;  ///< in `crs`; empty if everywhere
+  std::vector<ValidPeriod> periods;    ///< sorted; one that is not dated where the layer has no dates
+  std::vector<std::vector<geometry::MapMultiPolygon>> extents;  ///< of each period, in `crs`; empty if everywhere
   bool everywhere = false;             ///< extent: all
 };
 

@@ -9,6 +9,7 @@
 
 #include "geometry/error.h"
 #include "pipeline/stages/split_locations.h"
+#include "pipeline/stages/split_plane.h"
 #include "pipeline/stages/split_table.h"
 #include "pipeline/stages/stage.h"
 
@@ -73,12 +74,13 @@ std::vector<index::SplitLocation> split_locations_of(const index::Manifest& mani
   std::map<std::string, std::vector<std::string>> tiles_of;
   for (const auto& view : index::views(manifest)) tiles_of[view.location_id].push_back(view.tile_id);
   std::vector<index::SplitLocation> locations;
+  SplitPlanes planes;
   for (auto& row : index::locations(manifest)) {
     auto& location = locations.emplace_back();
     location.location_id = row.location_id;
-    location.epsg = row.epsg;
-    const double size_m = row.size_px * row.res_m;
-    location.box = {row.ulx, row.uly - size_m, row.ulx + size_m, row.uly};
+    const auto place = planes.place_of(row);
+    location.epsg = place.epsg;
+    location.box = place.box;
     location.geom = std::move(row.geom);
     location.tile_ids = tiles_of[row.location_id];
     for (const auto& tile : location.tile_ids)

@@ -51,18 +51,11 @@ PartOfFile read_table(const Job& job, const SplitTable& table) {
   return parts;
 }
 
-/// Ways in which a table may name a tile's file, the most exact first.
-std::vector<std::string> names_of(const std::string& path) {
-  const auto relative = path.substr(path.find(':') + 1);
-  const std::filesystem::path file(relative);
-  return {path, relative, file.filename().string(), file.stem().string()};
-}
-
 /// Parts of tiles by any of their files.
 PartOfFile parts_of_tiles(const StageInput& in, const PartOfFile& part_of_file) {
   PartOfFile parts;
   for (const auto& file : index::tile_files(in.manifest)) {
-    for (const auto& name : names_of(file.path)) {
+    for (const auto& name : names_of_file(file.path)) {
       const auto found = part_of_file.find(name);
       if (found == part_of_file.end()) continue;
       parts.emplace(file.tile_id, found->second);
@@ -73,6 +66,13 @@ PartOfFile parts_of_tiles(const StageInput& in, const PartOfFile& part_of_file) 
 }
 
 }  // namespace
+
+std::vector<std::string> names_of_file(const std::string& path) {
+  std::vector<std::string> names{path};
+  for (auto at = path.find(':'); at != std::string::npos; at = path.find('/', at + 1)) names.push_back(path.substr(at + 1));
+  names.push_back(std::filesystem::path(names.back()).stem().string());
+  return names;
+}
 
 std::vector<std::string> csv_fields(const std::string& line) {
   std::vector<std::string> fields(1);

@@ -17,10 +17,14 @@ struct TableSplit {
   std::int64_t contradicted = 0;           ///< tiles of several parts: the location becomes guard
 };
 
-/// A row names a file by "<root>:<path>", by its path, or by its name with or without extension.
+/// A row names a file as names_of_file says.
 /// Throws Error::config for a table that cannot be read, lacks a column, names an unknown part, or
 /// lists one file in two parts.
 TableSplit split_by_table(const StageInput& in, const SplitTable& table, const std::vector<index::SplitLocation>& locations);
+
+/// Ways in which a table may name a file "<root>:<path>", the most exact first: as it stands, its path,
+/// the ends of its path ("AnnualCrop/a.tif", "a.tif"), its name without extension.
+std::vector<std::string> names_of_file(const std::string& path);
 
 /// Fields of one CSV line; quoted fields may hold commas and doubled quotes.
 std::vector<std::string> csv_fields(const std::string& line);

@@ -7,6 +7,7 @@
 #include "index/shard/sha256.h"
 #include "pipeline/stages/curate_folds.h"
 #include "pipeline/stages/stage.h"
+#include "pipeline/stages/views_sample.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -27,6 +28,12 @@ std::string hash_named_file(const StageInput& in, const std::string& key, const 
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) throw Error::config(key + ": " + path + " is not a file (" + file.string() + "); correct the path");
   return path + " " + shard::sha256_file(file) + "\n";
+}
+
+/// A sample's strata, and the points that windows lie around.
+std::string hash_view_inputs(const StageInput& in) {
+  const auto& points = in.job.views->points;
+  return hash_sample_inputs(in) + (points ? hash_named_file(in, "views.points.file", points->file) : "");
 }
 
 /// A person's own split list.
@@ -59,7 +66,7 @@ std::string hash_run_inputs(const StageInput& in) {
 constexpr std::array kStages{
     StageRow{"scan", "", "sources limits.untrusted", 2, always, hash_scan_inputs, run_scan},
     StageRow{"graph", "scan", "", 1, always, nothing, run_graph},
-    StageRow{"views", "scan graph", "grid views extract.resampling", 1, has_views, nothing, run_views},
+    StageRow{"views", "scan graph", "grid views extract.resampling", 1, has_views, hash_view_inputs, run_views},
     StageRow{"extract", "views", "extract", 1, has_views, nothing, run_extract},
     StageRow{"label", "views", "layers targets", 1, has_labels, hash_label_inputs, run_label},
     StageRow{"split", "views", "split curate.folds curate.scores", 1, has_split, hash_split_inputs, run_split},

@@ -12,6 +12,9 @@
 #include "index/view_planner.h"
 #include "pipeline/stages/grid_zone.h"
 #include "pipeline/stages/stage.h"
+#include "pipeline/stages/views_points.h"
+#include "pipeline/stages/views_sample.h"
+#include "pipeline/stages/views_whole.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -92,7 +95,9 @@ class ViewsStage {
 
   StageReport run() {
     place_tiles();
-    for (const auto& [epsg, members] : zones_of(tiles_, in_.job.grid)) plan_zone(epsg, members);
+    if (views_.placement == index::Placement::whole) take_whole(plan_whole(tiles_, views_));
+    else plan_zones();
+    if (views_.sample) keep_sample();
     reject_unseen_tiles();
     if (outcome_.locations.empty()) throw Error::failed(why_nothing());
     std::ranges::sort(outcome_.locations, {}, &index::LocationRow::location_id);
@@ -121,15 +126,55 @@ class ViewsStage {
     }
   }
 
+  /// What is not sampled is as if it had not been planned; only tiles that nothing shows any more say so.
+  void keep_sample() {
+    const auto kept = sampled_locations(in_, outcome_.locations, outcome_.views);
+    const auto is_dropped = [&](const std::string& id) { return !kept.contains(id); };
+    const auto seen = std::move(outcome_.tiles_with_views);
+    outcome_.tiles_with_views.clear();
+    not_sampled_ = static_cast<std::int64_t>(std::erase_if(outcome_.locations, [&](const auto& row) { return is_dropped(row.location_id); }));
+    std::erase_if(outcome_.views, [&](const auto& row) { return is_dropped(row.location_id); });
+    std::erase_if(outcome_.rejections, [&](const auto& row) {
+      const auto slash = row.subject.find('/');
+      return slash != std::string::npos && is_dropped(row.subject.substr(0, slash));
+    });
+    for (const auto& view : outcome_.views) outcome_.tiles_with_views.insert(view.tile_id);
+    for (const auto& tile : seen)
+      if (!outcome_.tiles_with_views.contains(tile)) outcome_.reject(tile, Reason::not_sampled, "none of the locations that show this tile is among the " + std::to_string(kept.size()) + " kept ones");
+  }
+
+  void take_whole(WholePlan plan) {
+    zones_ = plan.crs_count;
+    outcome_.candidate_windows = plan.candidates;
+    for (const auto& view : plan.views) outcome_.tiles_with_views.insert(view.tile_id);
+    outcome_.locations = std::move(plan.locations);
+    outcome_.views = std::move(plan.views);
+    std::ranges::move(plan.rejections, std::back_inserter(outcome_.rejections));
+  }
+
+  void plan_zones() {
+    const auto zones = zones_of(tiles_, in_.job.grid);
+    std::vector<int> codes;
+    for (const auto& [epsg, members] : zones) codes.push_back(epsg);
+    if (views_.placement == index::Placement::points) points_.emplace(in_, context_, tiles_, codes);
+    for (const auto& [epsg, members] : zones) plan_zone(epsg, members);
+    if (points_) std::ranges::move(points_->take_rejections(), std::back_inserter(outcome_.rejections));
+  }
+
   void plan_zone(int epsg, const std::vector<std::size_t>& members) {
     const auto lattice = lattice_of_zone(in_.manifest, in_.job.grid, epsg, tiles_, members, notes_);
     outcome_.lattices.push_back(lattice);
+    ++zones_;
     std::vector<std::size_t> tile_of;
-    const auto coverages = cover(lattice, members, tile_of);
     const index::PlannerConfig config{.patch_px = views_.patch_px, .placement = views_.placement, .min_views = views_.min_views,
                                       .max_views = views_.max_views, .max_cloud_frac = views_.max_cloud_frac};
     index::ViewPlan plan;
-    arena_.execute([&] { plan = index::plan_views(coverages, config); });
+    if (points_) {
+      plan = points_->plan_zone(lattice, config, tile_of);
+    } else {
+      const auto coverages = cover(lattice, members, tile_of);
+      arena_.execute([&] { plan = index::plan_views(coverages, config); });
+    }
     outcome_.candidate_windows += plan.candidate_windows;
     const auto crs = geometry::Crs::from_epsg(epsg);
     std::map<std::size_t, geometry::Transform> source_from_zone;
@@ -212,7 +257,8 @@ class ViewsStage {
   /// Nothing is lost silently: an ok tile that no location sees says so.
   void reject_unseen_tiles() {
     std::set<std::string> rejected;
-    for (const auto& rejection : outcome_.rejections) rejected.insert(rejection.subject);
+    const bool is_whole = views_.placement == index::Placement::whole;  // then a view's reason is its tile's
+    for (const auto& rejection : outcome_.rejections) rejected.insert(is_whole ? rejection.subject.substr(rejection.subject.find('/') + 1) : rejection.subject);
     for (const auto& tile : tiles_) {
       if (outcome_.tiles_with_views.contains(tile.row.tile_id) || rejected.contains(tile.row.tile_id)) continue;
       outcome_.reject(tile.row.tile_id, Reason::too_few_views, "no chosen location shows this tile: it is too small, too cloudy, or too few others see its ground");
@@ -229,6 +275,10 @@ class ViewsStage {
     for (const auto& rejection : outcome_.rejections) ++by_reason[rejection.reason];
     std::string reasons;
     for (const auto& [reason, count] : by_reason) reasons += (reasons.empty() ? "" : ", ") + std::to_string(count) + " " + reason;
+    if (views_.placement == index::Placement::whole)
+      return "views: no location results from " + std::to_string(ok_tiles_) + " ok tiles: " + std::to_string(outcome_.candidate_windows) +
+             " chips have a usable view, min_views is " + std::to_string(views_.min_views) + (reasons.empty() ? "" : "; rejected: " + reasons) +
+             "; use a smaller min_views, a larger max_cloud_frac, or another nodata rule of the source";
     return "views: no location results from " + std::to_string(ok_tiles_) + " ok tiles: " + std::to_string(outcome_.candidate_windows) +
            " windows of " + std::to_string(views_.patch_px) + " px at " + std::to_string(in_.job.grid.resolution_m) +
            " m have a usable view, min_views is " + std::to_string(views_.min_views) + (reasons.empty() ? "" : "; rejected: " + reasons) +
@@ -240,6 +290,7 @@ class ViewsStage {
     in_.manifest.in_transaction([&] {
       index::clear_stage(in_.manifest, "views");
       for (const auto& lattice : outcome_.lattices) freeze_origin(in_.manifest, lattice);
+      remember_sample(in_);
       for (const auto& location : outcome_.locations) index::insert(in_.manifest, location);
       for (const auto& view : outcome_.views) index::insert(in_.manifest, view);
       for (const auto& rejection : outcome_.rejections) index::insert(in_.manifest, rejection);
@@ -252,12 +303,13 @@ class ViewsStage {
     report.notes = notes_;
     report.counts = {{"tiles", ok_tiles_},
                      {"tiles_without_view", ok_tiles_ - static_cast<std::int64_t>(outcome_.tiles_with_views.size())},
-                     {"zones", static_cast<std::int64_t>(outcome_.lattices.size())},
+                     {"zones", zones_},
                      {"candidate_windows", outcome_.candidate_windows},
                      {"locations", static_cast<std::int64_t>(outcome_.locations.size())},
                      {"views", static_cast<std::int64_t>(outcome_.views.size())},
                      {"views_copied", static_cast<std::int64_t>(outcome_.views.size()) - resampled},
                      {"views_resampled", resampled}};
+    if (views_.sample) report.counts.emplace_back("locations_not_sampled", not_sampled_);
     std::map<std::string, std::int64_t> by_reason;
     for (const auto& rejection : outcome_.rejections) ++by_reason[rejection.reason];
     for (const auto& [reason, count] : by_reason) report.counts.emplace_back("rejected_" + reason, count);
@@ -270,8 +322,9 @@ class ViewsStage {
   tbb::task_arena arena_;
   std::vector<PlacedTile> tiles_;
   Outcome outcome_;
+  std::optional<PointPlanner> points_;  ///< placement points only
   std::vector<std::string> notes_;
-  std::int64_t ok_tiles_ = 0, covered_ = 0;
+  std::int64_t ok_tiles_ = 0, covered_ = 0, zones_ = 0, not_sampled_ = 0;
 };
 
 }  // namespace

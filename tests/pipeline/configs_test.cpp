@@ -55,6 +55,8 @@ TEST_P(Config, FindsItsFilesAndTheFieldsOfItsLayers) {
     for (const auto& quality : source.quality)
       EXPECT_TRUE(!quality.files || !glob_files(job, *quality.files).empty()) << quality.files.value_or("");
   }
+  for (const auto& [name, target] : job.targets) EXPECT_TRUE(!target.table || fs::exists(job.resolve(*target.table))) << target.table.value_or("");
+  EXPECT_TRUE(!job.split || !job.split->table || fs::exists(job.resolve(job.split->table->file)));
   for (const auto& [name, layer] : job.layers) {
     EXPECT_TRUE(!layer.raster || fs::exists(job.resolve(*layer.raster))) << layer.raster.value_or("");
     if (!layer.vector) continue;
@@ -72,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(All, Config, testing::ValuesIn(config_files()),
 TEST(Configs, ThereIsOneForEachSetThatTheManualNames) {
   std::set<std::string> names;
   for (const auto& file : config_files()) names.insert(file.stem().string());
-  for (const char* name : {"landsat8_ny", "landsat8_ny_b2", "naip_utm17_utm18", "naip_nd", "slovenia", "alexandria", "vegas_roads", "kampala", "enmap_potsdam", "nasty"})
+  for (const char* name : {"landsat8_ny", "landsat8_ny_b2", "naip_utm17_utm18", "naip_nd", "slovenia", "alexandria", "vegas_roads", "kampala", "enmap_potsdam", "nasty", "eurosat", "slovenia_landuse", "enmap_points"})
     EXPECT_TRUE(names.contains(name)) << name;
 }
 

@@ -298,6 +298,22 @@ predict: {run: r, polygons: true}
                                                     StartsWith("predict.polygons:")));
 }
 
+TEST(LoadJob, SegmentingAValueOfALocationIsNotInThisVersion) {
+  const auto job = load_text(with("views: {placement: whole}\ntargets: {t: {name: '(.)'}}\ndatasets: {d: {inputs: [naip], target: t}}\n"
+                                  "runs: {r: {dataset: d}, s: {dataset: d, recipe: mae, model: {name: vit_tiny}}, c: {dataset: d, recipe: classify, model: {name: vit_tiny}}}\n"));
+  EXPECT_THAT(not_in_this_version(job), ::testing::UnorderedElementsAre(StartsWith("runs.r.recipe: segment on the target t"), StartsWith("runs.c.recipe: classify")));
+}
+
+TEST(LoadJob, SamplesAreBalancedOverWhatIsKnownBeforeMasks) {
+  const auto text = problems_of(with("views: {sample: {stratify: [zone, split, l, m, t, zonee]}}\nlayers: {l: {raster: l.tif}}\n"
+                                     "targets: {t: {name: '(.)'}, m: {layer: l, rule: majority}}\n"));
+  for (const char* part : {"views.sample: count is missing", "stratify.1: 'split' is made after the views; possible are: zone, view_count, component, t",
+                           "stratify.2: 'l' is made after", "stratify.3: 'm' is made after", "stratify.5: there is no column to balance over 'zonee'; did you mean zone?"})
+    EXPECT_THAT(text, HasSubstr(part));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("stratify.0")));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("stratify.4")));
+}
+
 TEST(LoadJob, EveryConfigOfTheTreeLoads) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(TILEWRIGHT_SOURCE_DIR "/configs")) {

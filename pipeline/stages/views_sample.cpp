@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Strata and earlier picks for the sampler.
+#include "pipeline/stages/views_sample.h"
+
+#include <algorithm>
+#include <map>
+
+#include "geometry/error.h"
+#include "index/sample.h"
+#include "index/shard/sha256.h"
+#include "pipeline/config/load.h"
+#include "pipeline/stages/label_targets.h"
+#include "pipeline/stages/split_plane.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+constexpr const char* kSettings = "views/sample";
+
+/// Hash of all that decides what the places are and in which order they are picked; not the count, so
+/// that a larger one goes on from the picks that are there.
+std::string settings_of(const StageInput& in) {
+  Job job = in.job;
+  job.views->sample->count = 0;
+  return shard::sha256_hex(section_json(job, "grid") + section_json(job, "views"));
+}
+
+bool is_target(const Job& job, const std::string& name) {
+  return std::ranges::any_of(job.targets, [&](const auto& target) { return target.first == name; });
+}
+
+/// The value of one column at each location; "" where it has none.
+class Strata {
+ public:
+  Strata(const StageInput& in, const std::vector<index::LocationRow>& locations, const std::vector<index::ViewRow>& views) : in_(in), locations_(locations) {
+    for (const auto& row : locations) places_.push_back({row.location_id, {}});
+    std::ranges::sort(places_, {}, &TargetPlace::location_id);
+    for (const auto& view : views) {
+      const auto found = std::ranges::lower_bound(places_, view.location_id, {}, &TargetPlace::location_id);
+      if (found != places_.end() && found->location_id == view.location_id) found->tile_ids.push_back(view.tile_id);
+    }
+  }
+
+  std::map<std::string, std::string> column(const std::string& name) const {
+    std::map<std::string, std::string> values;
+    if (is_target(in_.job, name)) {
+      for (const auto& row : make_target(in_, name, places_).rows) values[row.location_id] += row.value + ";";
+    } else if (name == "component") {
+      std::map<std::string, int> component_of;
+      for (const auto& tile : index::tiles(in_.manifest, "", "ok")) component_of[tile.tile_id] = tile.component_id.value_or(0);
+      for (const auto& place : places_) {
+        int least = 0;
+        for (const auto& tile : place.tile_ids) least = least == 0 ? component_of[tile] : std::min(least, component_of[tile]);
+        values[place.location_id] = std::to_string(least);
+      }
+    } else {
+      for (const auto& row : locations_) values[row.location_id] = std::to_string(name == "zone" ? row.epsg : row.view_count);
+    }
+    return values;
+  }
+
+ private:
+  const StageInput& in_;
+  const std::vector<index::LocationRow>& locations_;
+  std::vector<TargetPlace> places_;
+};
+
+}  // namespace
+
+std::set<std::string> sampled_locations(const StageInput& in, const std::vector<index::LocationRow>& locations,
+                                        const std::vector<index::ViewRow>& views) {
+  const auto& sample = *in.job.views->sample;
+  std::set<std::string> earlier;
+  if (index::meta(in.manifest, kSettings) == settings_of(in))
+    for (const auto& row : index::locations(in.manifest)) earlier.insert(row.location_id);
+  std::vector<index::SamplePlace> places;
+  for (const auto& row : locations) places.push_back({row.location_id, centre_of(row.geom), "", earlier.contains(row.location_id)});
+  const Strata strata(in, locations, views);
+  for (const auto& name : sample.stratify) {
+    auto values = strata.column(name);
+    for (auto& place : places) place.stratum += values[place.id] + "\n";
+  }
+  const auto picked = index::sample_places(places, {sample.count, sample.seed, sample.min_distance_m});
+  std::set<std::string> kept;
+  for (std::size_t n = 0; n < places.size(); ++n)
+    if (picked[n]) kept.insert(places[n].id);
+  return kept;
+}
+
+void remember_sample(const StageInput& in) {
+  if (in.job.views->sample) index::set_meta(in.manifest, kSettings, settings_of(in));
+}
+
+std::string hash_sample_inputs(const StageInput& in) {
+  std::string text;
+  if (!in.job.views->sample) return text;
+  for (const auto& name : in.job.views->sample->stratify)
+    for (const auto& [target, config] : in.job.targets) {
+      if (target != name) continue;
+      text += name + "\n" + section_json(in.job, "targets") + "\n";
+      if (config.table) text += shard::sha256_file(in.job.resolve(*config.table)) + "\n";
+    }
+  return text;
+}
+
+}  // namespace tilewright::pipeline

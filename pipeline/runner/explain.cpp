@@ -74,7 +74,7 @@ Json explain_tile(const index::Manifest& manifest, const index::TileRow& tile) {
 }
 
 Json explain_location(const index::Manifest& manifest, const index::LocationRow& location) {
-  Json out{{"kind", "location"}, {"location_id", location.location_id}, {"crs", "EPSG:" + std::to_string(location.epsg)}};
+  Json out{{"kind", "location"}, {"location_id", location.location_id}, {"crs", location.epsg != 0 ? Json("EPSG:" + std::to_string(location.epsg)) : Json(nullptr)}};
   out["upper_left"] = {location.ulx, location.uly};
   out["size_px"] = location.size_px;
   out["split"] = or_null(location.split);

@@ -19,9 +19,9 @@ TILEWRIGHT, SOURCE, FOLDER = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 DATA = SOURCE.parent / "shared/data"
 
 
-def run(name, *arguments):
+def run(name, *arguments, folder=None):
     """Runs configs/<name>.yaml in a workspace of its own; gives the manifest and the folder."""
-    workspace = FOLDER / name
+    workspace = FOLDER / (folder or name)
     command = [TILEWRIGHT, "run", SOURCE / f"configs/{name}.yaml", "--no-color", "-q", "--set", f"workspace={workspace}", *arguments]
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, f"{name}: exit {done.returncode}\n{done.stdout}{done.stderr}"
@@ -148,6 +148,53 @@ class EnmapPoints(unittest.TestCase):
         rows = samples(workspace, "spectra", "train")
         first = array_at(workspace, rows[0]["shard"], int(rows[0]["offset"]), int(rows[0]["length"]))
         self.assertEqual(first.shape, (218, 8, 8))
+
+
+    def test_fractions_of_the_points_are_numbers_to_regress(self):
+        veg = "D-enmap-potsdam/veg-cover-fraction_potsdam_point.gpkg"
+        manifest, workspace = run("enmap_points", "--set", f"views.points.file=data:{veg}", "--set", "views.points.layer=null", "--set", "targets.landcover.field=vegetation_fraction",
+                                  "--set", "targets.landcover.kind=scalar", folder="enmap_fractions")
+        points = geopandas.read_file(DATA / veg)
+        known = {(p.geometry.x, p.geometry.y): p.vegetation_fraction for p in points.itertuples()}
+        values = [(x + 135, y - 135, float(v)) for x, y, v in manifest.execute("select ulx, uly, value from location join target using (location_id)")]
+        self.assertEqual(len(values), 131)
+        for x, y, value in values:
+            nearest = min(known, key=lambda at: abs(at[0] - x) + abs(at[1] - y))
+            self.assertLessEqual(max(abs(nearest[0] - x), abs(nearest[1] - y)), 15)
+            self.assertEqual(value, known[nearest])
+        target = json.loads((workspace / "datasets/spectra/dataset.json").read_text())["target"]
+        numbers = numpy.array([v for _, _, v in values])
+        self.assertEqual(target["kind"], "scalar")
+        self.assertAlmostEqual(target["statistics"][0]["mean"], numbers.mean(), places=12)
+        self.assertAlmostEqual(target["statistics"][0]["std"], numbers.std(), places=12)
+        self.assertAlmostEqual(target["statistics"][0]["p98"], numpy.percentile(numbers, 98), places=12)
+
+
+class Floods(unittest.TestCase):
+    def test_two_sensors_on_one_grid_in_degrees_share_a_location_and_its_mask(self):
+        manifest, workspace = run("sen1floods")
+        self.assertEqual(manifest.execute("select count(*), sum(view_count) from location").fetchone(), (1, 2))
+        with rasterio.open(DATA / "C-sen1floods11-spain/Spain_7370579_LabelHand.tif") as raster:
+            label = raster.read()
+        place = manifest.execute("select shard, byte_offset, byte_length from mask").fetchone()
+        numpy.testing.assert_array_equal(array_at(workspace, *place), numpy.where(label == -1, 255, label))
+        (row, other), = [[r for r in samples(workspace, "both", "train")]]
+        self.assertEqual({row["input"], other["input"]}, {"0", "1"})
+        with rasterio.open(DATA / "C-sen1floods11-spain/Spain_7370579_S1Hand.tif") as raster:
+            numpy.testing.assert_array_equal(array_at(workspace, row["shard"], int(row["offset"]), int(row["length"])), raster.read())
+        outline = geopandas.read_file(workspace / "manifest.gpkg", layer="location").geometry[0]
+        numpy.testing.assert_allclose(outline.bounds, rasterio.open(DATA / "C-sen1floods11-spain/Spain_7370579_S2Hand.tif").bounds, atol=1e-9)
+
+
+class Elkton(unittest.TestCase):
+    def test_sparse_labels_of_a_chip_that_is_not_square_stay_where_they_are(self):
+        manifest, workspace = run("elkton")
+        with rasterio.open(DATA / "E-elkton-l8-labels/L8-Labels-Elkton-VA.tiff") as raster:
+            label = raster.read()
+        place = manifest.execute("select shard, byte_offset, byte_length from mask").fetchone()
+        numpy.testing.assert_array_equal(array_at(workspace, *place), label)
+        self.assertEqual(manifest.execute("select value from target").fetchall(), [("1",)])
+        self.assertEqual(json.loads((workspace / "datasets/sparse/dataset.json").read_text())["inputs"][0]["size_px"], 186)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ std::string view_name(const std::string& tile_id) { return tile_id.substr(tile_i
 class Rows {
  public:
   Rows(const StageInput& in, const std::string& source)
-      : in_(in), source_(source), locations_(index::locations(in.manifest)), grids_(in.job, in.manifest) {
+      : in_(in), source_(source), locations_(index::locations(in.manifest)), grids_(in.manifest) {
     for (auto& tile : index::tiles(in.manifest, source)) tiles_.emplace(tile.tile_id, std::move(tile));
   }
 
@@ -40,7 +40,7 @@ class Rows {
   [[nodiscard]] WindowToCut window_of(const index::LocationRow& location, const std::string& tile_id) const {
     WindowToCut window{.name = location.location_id + "/" + tile_id, .epsg = location.epsg};
     if (is_whole(location.location_id)) {
-      const SourceGrid grid = grids_.of(location, tile(tile_id));
+      const SourceGrid grid = grids_.of(location.location_id, tile_id);
       window.affine = grid.affine;
       window.width = grid.width;
       window.height = grid.height;

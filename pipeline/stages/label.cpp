@@ -103,7 +103,7 @@ void start_anew(const StageInput& in) {
 }  // namespace
 
 StageReport run_label(const StageInput& in, const RunContext& context) {
-  const LabelGround ground = label_ground(in);
+  const LabelGround ground = label_ground(in.manifest);
   start_anew(in);
   std::vector<LayerRows> layers;
   tbb::task_arena arena(std::max(context.threads, 1));

@@ -56,28 +56,23 @@ class Zones {
   std::map<std::string, std::size_t> by_text_;
 };
 
-/// Grids of whole chips by the first tile that each shows; rows are read when the first chip asks.
+/// Grids of whole chips by the first tile that each shows; views are read when the first chip asks.
 class Chips {
  public:
-  explicit Chips(const StageInput& in) : in_(in), grids_(in.job, in.manifest) {}
-  SourceGrid grid_of(const index::LocationRow& location) {
-    if (tiles_.empty()) read();
-    const auto first = first_tile_.find(location.location_id);
-    const auto tile = first == first_tile_.end() ? tiles_.end() : tiles_.find(first->second);
-    if (tile == tiles_.end())
-      throw Error::failed("location " + location.location_id + " has no view in the manifest, so its pixel grid is not known; run: tilewright views JOB --force views");
-    return grids_.of(location, tile->second);
+  explicit Chips(const index::Manifest& manifest) : manifest_(manifest), grids_(manifest) {}
+  SourceGrid grid_of(const std::string& location_id) {
+    if (first_tile_.empty())
+      for (const auto& view : index::views(manifest_)) first_tile_.try_emplace(view.location_id, view.tile_id);
+    const auto first = first_tile_.find(location_id);
+    if (first == first_tile_.end())
+      throw Error::failed("location " + location_id + " has no view in the manifest, so its pixel grid is not known; run: tilewright views JOB --force views");
+    return grids_.of(location_id, first->second);
   }
 
  private:
-  void read() {
-    for (const auto& view : index::views(in_.manifest)) first_tile_.try_emplace(view.location_id, view.tile_id);
-    for (auto& tile : index::tiles(in_.manifest)) tiles_.try_emplace(tile.tile_id, std::move(tile));
-  }
-  const StageInput& in_;
+  const index::Manifest& manifest_;
   WholeGrids grids_;
   std::map<std::string, std::string> first_tile_;
-  std::map<std::string, index::TileRow> tiles_;
 };
 
 void extend(geometry::Box& box, const geometry::Box& more) {
@@ -92,15 +87,15 @@ void extend(geometry::Box& box, const geometry::Box& more) {
 
 }  // namespace
 
-LabelGround label_ground(const StageInput& in) {
+LabelGround label_ground(const index::Manifest& manifest) {
   LabelGround ground;
   Zones zones(ground);
   Lattices lattices;
-  Chips chips(in);
-  for (const auto& row : index::locations(in.manifest)) {
+  Chips chips(manifest);
+  for (const auto& row : index::locations(manifest)) {
     extend(ground.degrees, geometry::bounds(row.geom));
     if (is_whole(row.location_id)) {
-      const SourceGrid grid = chips.grid_of(row);
+      const SourceGrid grid = chips.grid_of(row.location_id);
       ground.windows.push_back({row.location_id, zones.of(grid.crs), {grid.affine, {0, 0, grid.width, grid.height}}, grid.affine});
       continue;
     }

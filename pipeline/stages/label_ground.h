@@ -9,7 +9,6 @@
 #include "geometry/crs.h"
 #include "geometry/rasterize.h"
 #include "index/manifest.h"
-#include "pipeline/stages/stage.h"
 
 namespace tilewright::pipeline {
 
@@ -26,9 +25,8 @@ struct LabelGround {
   geometry::Box degrees;             ///< of all windows
 };
 
-/// All locations of the manifest. Throws Error::failed for a name that is none of a window or chip,
-/// and for a chip whose file is needed and gone.
-LabelGround label_ground(const StageInput& in);
+/// All locations of the manifest. Throws Error::failed for a name that is none of a window or chip.
+LabelGround label_ground(const index::Manifest& manifest);
 
 /// Box of a window's corners as a polygon in its zone's CRS, grown by `margin` map units.
 geometry::MapMultiPolygon ground_of(const LabelWindow& window, double margin);

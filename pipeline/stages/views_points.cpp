@@ -144,7 +144,7 @@ void PointPlanner::cut_tile(std::size_t tile, std::size_t number, const geometry
     return own.min_x <= w.degrees.max_x && own.max_x >= w.degrees.min_x && own.min_y <= w.degrees.max_y && own.max_y >= w.degrees.min_y;
   };
   if (std::ranges::none_of(windows, meets)) return;
-  const auto masks = masks_on_lattice(open_tile(in_.job, in_.manifest, row), lattice, in_.job.extract.resampling);
+  const auto masks = masks_on_lattice(tiles_[tile].grid, index::tile_masks(in_.manifest, row.tile_id), lattice, in_.job.extract.resampling);
   for (auto& w : windows) {
     if (!meets(w)) continue;
     const auto col = w.window.i - masks.i, line = masks.j - w.window.j;

@@ -33,23 +33,10 @@ std::string whole_location_id(const SourceGrid& grid) {
 
 bool is_whole(const std::string& location_id) { return location_id.starts_with("w_"); }
 
-SourceGrid WholeGrids::of(const index::LocationRow& location, const index::TileRow& tile) {
-  if (location.epsg != 0) {
-    auto known = crs_.find(location.epsg);
-    if (known == crs_.end()) known = crs_.emplace(location.epsg, geometry::Crs::from_epsg(location.epsg)).first;
-    const SourceGrid by_rows{{.a = tile.res_x, .b = 0, .c = location.ulx, .d = 0, .e = -tile.res_y, .f = location.uly},
-                             tile.width_px, tile.height_px, known->second};
-    if (whole_location_id(by_rows) == location.location_id) return by_rows;
-  }
-  try {
-    auto by_file = grid_of(open_tile(job_, manifest_, tile));
-    if (whole_location_id(by_file) == location.location_id) return by_file;
-  } catch (const index::ItemError& error) {
-    throw Error::failed("cannot read the pixel grid of location " + location.location_id + " from " + tile.path + ": " + error.what() +
-                        "; bring the file back, or run: tilewright run JOB --from scan");
-  }
-  throw Error::failed(tile.path + " no longer has the pixel grid of location " + location.location_id +
-                      "; it has changed since: run: tilewright run JOB --from scan");
+SourceGrid WholeGrids::of(const std::string& location_id, const std::string& tile_id) {
+  const auto row = index::tile_grid(manifest_, tile_id);
+  if (!row) throw Error::failed("the manifest has no pixel grid of tile " + tile_id + ", which location " + location_id + " shows; run: tilewright scan JOB --force scan");
+  return grid_of(*row, crs_);
 }
 
 }  // namespace tilewright::pipeline

@@ -5,7 +5,6 @@
 #include <map>
 #include <string>
 
-#include "pipeline/config/job.h"
 #include "pipeline/stages/sampling.h"
 
 namespace tilewright::pipeline {
@@ -15,18 +14,16 @@ namespace tilewright::pipeline {
 std::string whole_location_id(const SourceGrid& grid);
 bool is_whole(const std::string& location_id);
 
-/// Grids of whole locations, from rows where those say all and the id proves it (north-up, CRS with
-/// a code), else from the file. Not shared between threads.
+/// Grids of whole locations, as scan kept them of their tiles. Not shared between threads.
 class WholeGrids {
  public:
-  WholeGrids(const Job& job, const index::Manifest& manifest) : job_(job), manifest_(manifest) {}
-  /// `tile`: any tile that the location shows. Throws Error::failed if the file has another grid now.
-  [[nodiscard]] SourceGrid of(const index::LocationRow& location, const index::TileRow& tile);
+  explicit WholeGrids(const index::Manifest& manifest) : manifest_(manifest) {}
+  /// `tile_id`: any tile that the location shows. Throws Error::failed if the manifest has no grid of it.
+  [[nodiscard]] SourceGrid of(const std::string& location_id, const std::string& tile_id);
 
  private:
-  const Job& job_;
   const index::Manifest& manifest_;
-  std::map<int, geometry::Crs> crs_;
+  std::map<std::string, geometry::Crs> crs_;  ///< by WKT
 };
 
 }  // namespace tilewright::pipeline

@@ -53,6 +53,8 @@ void insert(Manifest&, const TileFileRow&);
 void insert(Manifest&, const OverlapRow&);
 void insert(Manifest&, const LocationRow&);
 void insert(Manifest&, const ViewRow&);
+void insert(Manifest&, const PlanTileRow&);
+void insert(Manifest&, const PlanChangeRow&);
 void insert(Manifest&, const MaskRow&);
 void insert(Manifest&, const TargetRow&);
 void insert(Manifest&, const LabelObjectRow&);
@@ -70,10 +72,33 @@ void set_location_split(Manifest&, const std::string& location_id,
 void write_subset(Manifest&, const std::string& name, const std::string& rule,
                   const std::vector<std::string>& location_ids);
 
+/// The plan of the views, row by row, where it only grows or shrinks. Removing a location leaves
+/// its views to the caller.
+void remove_view(Manifest&, const std::string& location_id, const std::string& tile_id);
+void remove_location(Manifest&, const std::string& location_id);
+void remove_plan_tile(Manifest&, const std::string& tile_id);
+void set_view_count(Manifest&, const std::string& location_id, int view_count);
+void remove_mask(Manifest&, const std::string& location_id, const std::string& layer);
+/// Forgets where the views of a source, or the masks of a layer, lie: the series starts over. The
+/// second removes its rows.
+void forget_view_places(Manifest&, const std::string& source);
+void remove_masks(Manifest&, const std::string& layer);
+/// All label objects, targets, and rejections of the label stage; masks stay.
+void remove_labels(Manifest&);
+/// What lies in the shard has to be made again, and comes back there.
+void redo_shard(Manifest&, const std::string& shard);
+/// Everything of the plan and what rests on it, as in a new workspace: views, places, masks, parts.
+void start_over(Manifest&);
+/// Facts of `meta` whose key begins with `prefix`, but for the schema's and those under "local/".
+void forget_facts(Manifest&, const std::string& prefix = "");
+/// Rejections of `stage` whose subject is `subject` or begins with `subject` and a slash.
+void remove_rejections(Manifest&, const std::string& stage, const std::string& subject);
+
 /// Removes what a stage wrote (its rows and rejections), before it writes anew.
-/// scan: tile, tile_file; graph: overlap, component_id; views: location, view; extract: view
-/// places; label: mask, target, label_object; split: split, location.split; curate: score, subset,
-/// subset_member (verdicts are never removed). stage_run of the stage goes too.
+/// scan: tile, tile_file; graph: overlap, component_id; views: location, view, plan_tile,
+/// plan_change; extract, label: hashes of views and masks (they are made again in the same shards),
+/// target, label_object; split: split, location.split; curate: score, subset, subset_member (verdicts are
+/// never removed). stage_run of the stage goes too.
 void clear_stage(Manifest&, const std::string& stage);
 
 // Readers, in the canonical order named here.
@@ -85,6 +110,8 @@ std::vector<OverlapRow> overlaps(const Manifest&);                            //
 std::vector<LocationRow> locations(const Manifest&);                          ///< location_id
 std::optional<LocationRow> location(const Manifest&, const std::string& location_id);
 std::vector<ViewRow> views(const Manifest&, const std::string& location_id = "");  ///< location_id, acquired, tile_id
+std::vector<PlanTileRow> plan_tiles(const Manifest&);                         ///< tile_id
+std::vector<PlanChangeRow> plan_changes(const Manifest&, const std::string& subject = "");  ///< plan, subject
 std::vector<MaskRow> masks(const Manifest&, const std::string& layer = "");   ///< layer, location_id, valid_from
 std::vector<TargetRow> targets(const Manifest&, const std::string& name = ""); ///< name, location_id, valid_from
 /// Distinct shard files that rows of "view" or "mask" point into, ordered.

@@ -21,7 +21,7 @@ Columns& Columns::operator>>(std::optional<MemberPlace>& value) {
   std::optional<std::string> shard, member, sha256;
   std::optional<std::int64_t> offset, length;
   *this >> shard >> member >> offset >> length >> sha256;
-  if (!shard) {
+  if (!shard || !sha256) {  // without a hash it has to be made again
     value.reset();
     return *this;
   }
@@ -54,7 +54,7 @@ LocationRow location_of(SQLite::Statement& row) {
 ViewRow view_of(SQLite::Statement& row) {
   ViewRow v;
   Columns(row) >> v.location_id >> v.tile_id >> v.acquired >> v.col_off >> v.row_off >> v.resampled >> v.shift_px >> v.shift_x_px >>
-      v.shift_y_px >> v.valid_frac >> v.cloud_frac >> v.place;
+      v.shift_y_px >> v.valid_frac >> v.cloud_frac >> v.place >> v.home;
   return v;
 }
 
@@ -125,7 +125,7 @@ std::optional<LocationRow> location(const Manifest& m, const std::string& locati
 std::vector<ViewRow> views(const Manifest& m, const std::string& location_id) {
   const std::string columns =
       "SELECT location_id, tile_id, acquired, col_off, row_off, resampled, shift_px, shift_x_px, shift_y_px, valid_frac, cloud_frac, shard, "
-      "member, byte_offset, byte_length, sha256 FROM \"view\" ";
+      "member, byte_offset, byte_length, sha256, shard FROM \"view\" ";
   const std::string order = "ORDER BY location_id, acquired, tile_id";
   std::vector<ViewRow> rows;
   const auto take = [&](SQLite::Statement& row) { rows.push_back(view_of(row)); };

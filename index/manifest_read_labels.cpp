@@ -18,11 +18,11 @@ std::vector<MaskRow> masks(const Manifest& m, const std::string& layer) {
   std::vector<MaskRow> rows;
   each_row(m, "reading masks",
            "SELECT location_id, layer, valid_from, valid_to, shard, member, byte_offset, byte_length, sha256, positive_frac, ignore_frac, "
-           "object_count FROM mask WHERE (?1 = '' OR layer = ?1) ORDER BY layer, location_id, valid_from, member",
+           "object_count, shard FROM mask WHERE (?1 = '' OR layer = ?1) ORDER BY layer, location_id, valid_from, member",
            [&](SQLite::Statement& row) {
              auto& k = rows.emplace_back();
              Columns(row) >> k.location_id >> k.layer >> k.valid_from >> k.valid_to >> k.place >> k.positive_frac >> k.ignore_frac >>
-                 k.object_count;
+                 k.object_count >> k.home;
            },
            layer);
   return rows;

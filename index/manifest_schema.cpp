@@ -91,6 +91,12 @@ constexpr std::array kSteps = {
 CREATE TABLE tile_grid(id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, tile_id TEXT NOT NULL UNIQUE, affine_a DOUBLE NOT NULL,
   affine_b DOUBLE NOT NULL, affine_c DOUBLE NOT NULL, affine_d DOUBLE NOT NULL, affine_e DOUBLE NOT NULL, affine_f DOUBLE NOT NULL,
   crs_wkt TEXT NOT NULL, width_px INTEGER NOT NULL, height_px INTEGER NOT NULL, valid BLOB NOT NULL, cloud BLOB);
+)sql",
+    R"sql(
+CREATE TABLE plan_tile(id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, tile_id TEXT NOT NULL UNIQUE, content TEXT NOT NULL);
+CREATE TABLE plan_change(id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, plan INTEGER NOT NULL, subject TEXT NOT NULL,
+  change TEXT NOT NULL, detail TEXT);
+CREATE INDEX plan_change_by_subject ON plan_change(subject, plan);
 )sql"};
 static_assert(kSteps.size() + 1 == kSchemaVersion);
 
@@ -121,6 +127,8 @@ constexpr std::array kTables = {
     TableInfo{"tile_grid", false, "tile_id", "id", "", "pixel grids of the tiles, their valid and cloudy pixels", 2},
     TableInfo{"overlap", false, "tile_a, tile_b", "id", "", "tiles that share ground"},
     TableInfo{"view", false, "location_id, acquired, tile_id", "id", "", "one tile seen through one location"},
+    TableInfo{"plan_tile", false, "tile_id", "id", "", "tiles that the plan of the views knows, with their content", 3},
+    TableInfo{"plan_change", false, "plan, subject, change", "id", "", "what each later plan of the views changed, and why", 3},
     TableInfo{"mask", false, "layer, location_id, valid_from, member", "id", "", "label masks of locations"},
     TableInfo{"target", false, "name, location_id, valid_from, value", "id", "", "values of locations"},
     TableInfo{"label_object", false, "layer, object_id, status, reason", "id", "", "label objects and the rules used"},

@@ -33,6 +33,7 @@ constexpr std::array kReasons = {
     ReasonRow{R::too_cloudy, "too_cloudy", "More of the tile is cloudy than the source allows."},
     ReasonRow{R::missing_quality, "missing_quality", "The quality band or file of the acquisition is missing."},
     ReasonRow{R::ungrouped_file, "ungrouped_file", "The file matches `files` but not `group`."},
+    ReasonRow{R::gone, "gone", "The file was there at an earlier scan and is not among the inputs any more."},
     ReasonRow{R::duplicate, "duplicate", "The same acquisition is there already and that one is kept."},
     ReasonRow{R::inconsistent_files, "inconsistent_files", "The files of one acquisition do not lie on the same ground."},
     ReasonRow{R::not_mappable, "not_mappable", "The place cannot be transformed to the CRS that is needed."},

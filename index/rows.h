@@ -67,12 +67,27 @@ struct ViewRow {
   double valid_frac = 1;
   std::optional<double> cloud_frac;
   std::optional<MemberPlace> place;  ///< nullopt until extracted
+  /// File that its pixels lie in; kept while they have to be cut again, so that they come back there.
+  std::optional<std::string> home;
+};
+
+/// A tile that the plan of the views has taken up; `content` changes when its views must be made anew.
+struct PlanTileRow {
+  std::string tile_id, content;
+};
+
+/// What a later plan changed. Subject: tile_id, location_id or location_id/tile_id; for a tile
+/// added | changed | removed, for a location added | dropped, for a view added | redone | removed.
+struct PlanChangeRow {
+  int plan = 0;  ///< 2, 3, ...: the first plan changes nothing
+  std::string subject, change, detail;
 };
 
 struct MaskRow {
   std::string location_id, layer;
   Timestamp valid_from, valid_to;
-  std::optional<MemberPlace> place;
+  std::optional<MemberPlace> place;  ///< nullopt while it has to be drawn again
+  std::optional<std::string> home;   ///< as that of a view
   double positive_frac = 0, ignore_frac = 0;
   std::int64_t object_count = 0;
 };

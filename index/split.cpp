@@ -103,11 +103,15 @@ std::vector<SplitAssignment> by_block(std::span<const SplitLocation> locations, 
       guarded = !box.empty() && blocks.is_near_other(epsg, box, assignment.part);
     }
     if (guarded) assignment.part = "guard";
+    if (location.earlier) assignment = *location.earlier;
   }
   // Without a guard, windows that overlap can lie in blocks of two parts: the later id steps back.
   for (const auto& [a, b] : overlapping_locations(locations)) {
     if (of[a].part == of[b].part || of[a].part == "guard" || of[b].part == "guard") continue;
-    of[locations[a].location_id < locations[b].location_id ? b : a].part = "guard";
+    const bool first_steps_back = locations[a].earlier.has_value() == locations[b].earlier.has_value()
+                                      ? locations[a].location_id > locations[b].location_id
+                                      : !locations[a].earlier;
+    of[first_steps_back ? a : b].part = "guard";
   }
   return of;
 }
@@ -126,7 +130,20 @@ UnionFind groups_of(std::span<const SplitLocation> locations, SplitUnit unit) {
   return sets;
 }
 
-std::vector<SplitAssignment> by_group(std::span<const SplitLocation> locations, const SplitConfig& config) {
+/// What earlier members of a group have, guards aside.
+struct EarlierParts {
+  std::map<std::size_t, std::map<std::string, std::optional<int>>> of_root;  ///< part and the fold of its first member
+
+  EarlierParts(std::span<const SplitLocation> locations, UnionFind& sets) {
+    for (std::size_t n = 0; n < locations.size(); ++n)
+      if (const auto& earlier = locations[n].earlier; earlier && earlier->part != "guard") of_root[sets.root(n)].try_emplace(earlier->part, earlier->fold);
+  }
+  [[nodiscard]] std::int64_t torn() const {
+    return std::ranges::count_if(of_root, [](const auto& entry) { return entry.second.size() > 1; });
+  }
+};
+
+std::vector<SplitAssignment> by_group(std::span<const SplitLocation> locations, const SplitConfig& config, std::int64_t& torn_groups) {
   auto sets = groups_of(locations, config.unit);
   std::map<std::size_t, std::string> smallest_tile;
   for (std::size_t n = 0; n < locations.size(); ++n) {
@@ -135,9 +152,11 @@ std::vector<SplitAssignment> by_group(std::span<const SplitLocation> locations, 
       smallest = std::min(smallest, tile);
     }
   }
+  const EarlierParts earlier(locations, sets);
+  torn_groups = earlier.torn();
   const std::string name = config.unit == SplitUnit::acquisition ? "acquisition" : "component";
   const int wanted = (config.train > 0) + (config.val > 0) + (config.test > 0);
-  if (wanted > 1 && smallest_tile.size() < 2)
+  if (wanted > 1 && smallest_tile.size() < 2 && torn_groups == 0)
     throw Error::config("split.unit: " + name + ": all " + std::to_string(locations.size()) +
                         " locations hang together through shared scenes or overlaps (1 group), so nothing can be separated; use unit: block, or more scenes");
   std::vector<SplitAssignment> of;
@@ -146,6 +165,11 @@ std::vector<SplitAssignment> by_group(std::span<const SplitLocation> locations, 
     auto& assignment = of.emplace_back();
     assignment.part = part_of(unit_of(text), config);
     if (config.folds > 0) assignment.fold = fold_of(unit_of(text + "/fold"), config.folds);
+    if (const auto parts = earlier.of_root.find(sets.root(n)); parts != earlier.of_root.end()) {
+      const auto& [part, fold] = *parts->second.begin();
+      assignment = parts->second.size() == 1 ? SplitAssignment{part, fold} : SplitAssignment{"guard", assignment.fold};
+    }
+    if (locations[n].earlier) assignment = *locations[n].earlier;
   }
   return of;
 }
@@ -207,8 +231,10 @@ SplitReport audit_split(std::span<const SplitLocation> locations, std::span<cons
 
 Split split_locations(std::span<const SplitLocation> locations, const SplitConfig& config) {
   Split split;
-  split.of = config.unit == SplitUnit::block ? by_block(locations, config) : by_group(locations, config);
+  std::int64_t torn_groups = 0;
+  split.of = config.unit == SplitUnit::block ? by_block(locations, config) : by_group(locations, config, torn_groups);
   split.report = audit_split(locations, split.of);
+  split.report.torn_groups = torn_groups;
   check_parts(split.report, config, locations.size());
   return split;
 }

@@ -13,6 +13,12 @@
 
 namespace tilewright::index {
 
+struct SplitAssignment {
+  std::string part;                    ///< train | val | test | guard
+  std::optional<int> fold;
+  bool operator==(const SplitAssignment&) const = default;
+};
+
 struct SplitLocation {
   std::string location_id;
   int epsg = 0;
@@ -20,6 +26,7 @@ struct SplitLocation {
   geometry::GeoMultiPolygon geom;
   std::vector<std::string> tile_ids;   ///< tiles of its views
   std::vector<int> components;         ///< of those tiles
+  std::optional<SplitAssignment> earlier;  ///< what an earlier split gave it: it stays
 };
 
 enum class SplitUnit { block, acquisition, component };
@@ -31,15 +38,12 @@ struct SplitConfig {
   int folds = 0;                       ///< > 0: also a fold 0..folds-1 per block
 };
 
-struct SplitAssignment {
-  std::string part;                    ///< train | val | test | guard
-  std::optional<int> fold;
-};
 struct SplitReport {
   std::int64_t train = 0, val = 0, test = 0, guard = 0;
   double min_train_test_m = 0;         ///< least distance between train and test windows; inf if none
   double shared_scene_frac = 0;        ///< share of test locations with a tile that train has too
   std::int64_t overlapping_pairs = 0;  ///< train/test windows that overlap: 0 by construction
+  std::int64_t torn_groups = 0;        ///< of acquisition or component: later scenes joined what was apart
 };
 struct Split {
   std::vector<SplitAssignment> of;     ///< parallel to the input
@@ -47,7 +51,8 @@ struct Split {
 };
 
 /// Hashes block indices (or tile / component groups) with the seed: new locations never move old
-/// ones. Throws Error::config if the unit cannot be separated (one scene, one component) or if a
+/// ones. A new location of a group takes the part that the group had; where later scenes joined groups
+/// of different parts, it becomes guard. Throws Error::config if the unit cannot be separated (one scene, one component) or if a
 /// wanted part stays empty, naming the numbers found.
 Split split_locations(std::span<const SplitLocation> locations, const SplitConfig& config);
 

@@ -27,6 +27,8 @@ struct RunContext {
   std::size_t memory_bytes = std::size_t{4} << 30;
   std::int64_t limit = 0;                 ///< --limit N: at most so many items; 0 = all
   bool force_overwrite = false;           ///< --overwrite
+  bool is_forced = false;                 ///< --force of this stage
+  bool replan = false;                    ///< --replan: the plan of the views starts from scratch
   /// Call once an item: throws Error::stopped when a stop was asked for.
   void check_stop() const;
 };

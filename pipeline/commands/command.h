@@ -25,7 +25,7 @@ struct Invocation {
   std::string from, to;
   std::vector<std::string> force;
   std::int64_t limit = 0;
-  bool dry_run = false, overwrite = false;
+  bool dry_run = false, overwrite = false, replan = false;
   bool json = false, quiet = false, verbose = false, no_color = false;
   bool list_failpoints = false;
   std::uint64_t seed = 1;                  ///< synth
@@ -46,6 +46,8 @@ enum FlagGroup : unsigned {
   kOverwriteFlag = 64,
   kSynthFlags = 128,
   kDoctorFlags = 256,
+  kReplanFlag = 512,
+  kDryRunFlag = 1024,
 };
 
 struct CommandRow {
@@ -77,6 +79,7 @@ int run_schema(const Invocation&);
 int run_stage(const Invocation&);    ///< the verbs that are stages
 int run_run(const Invocation&);
 int run_status(const Invocation&);
+int run_gc(const Invocation&);
 int run_inspect(const Invocation&);
 int run_explain(const Invocation&);
 int run_verify(const Invocation&);

@@ -11,7 +11,9 @@ constexpr unsigned kStage = kJobFlags | kMachineFlags | kStageFlags | kJsonFlag 
 constexpr std::string_view kJob = "JOB", kJobHelp = "job file (YAML)";
 constexpr std::string_view kPlaceHelp = "job file, or workspace folder";
 
-constexpr CommandRow stage(std::string_view name, std::string_view summary) { return {name, summary, kJob, kJobHelp, "", "", kStage, run_stage}; }
+constexpr CommandRow stage(std::string_view name, std::string_view summary, unsigned more = kNoFlags) {
+  return {name, summary, kJob, kJobHelp, "", "", kStage | more, run_stage};
+}
 
 constexpr std::array kCommands{
     CommandRow{"init", "write a commented job file to start from", "FILE", "file to write, such as town.yaml", "", "", kOverwriteFlag, run_init},
@@ -19,7 +21,7 @@ constexpr std::array kCommands{
     CommandRow{"schema", "print the JSON Schema of job files, for editors", "", "", "", "", kNoFlags, run_schema},
     stage("scan", "read what rasters say of themselves; footprints of valid pixels"),
     stage("graph", "overlaps of footprints on the ellipsoid, connected components"),
-    stage("views", "plan locations and who sees them"),
+    stage("views", "plan locations and who sees them", kReplanFlag),
     stage("extract", "cut the views' pixels into shards"),
     stage("label", "draw the masks of every layer into shards"),
     stage("split", "train, val and test without leakage"),
@@ -28,8 +30,10 @@ constexpr std::array kCommands{
     stage("train", "train the runs, in order"),
     stage("evaluate", "measure every supervised run on val and test"),
     stage("predict", "map whole scenes with a run's weights"),
-    CommandRow{"run", "all stages that are not up to date, in order", kJob, kJobHelp, "", "", kStage | kRangeFlags, run_run},
+    CommandRow{"run", "all stages that are not up to date, in order", kJob, kJobHelp, "", "", kStage | kRangeFlags | kReplanFlag, run_run},
     CommandRow{"status", "which stages are up to date, which are not and why; counts and sizes", "JOB", kPlaceHelp, "", "", kJobFlags | kJsonFlag, run_status},
+    CommandRow{"gc", "remove what nothing refers to: dead shards, predictions of gone scenes, leftovers", "JOB", kPlaceHelp, "", "",
+               kJobFlags | kDryRunFlag | kJsonFlag, run_gc},
     CommandRow{"inspect", "summary of a manifest, shard, dataset, run or weight file", "PATH", "what to look at", "", "", kJsonFlag, run_inspect},
     CommandRow{"explain", "why a tile, location, view, object or stage is as it is", "JOB", kPlaceHelp, "ITEM",
                "stage, tile_id, location_id, location_id/tile_id, object_id or path of a file", kJobFlags | kJsonFlag, run_explain},

@@ -18,8 +18,9 @@ int run_explain(const Invocation& in) {
   if (!std::filesystem::exists(file))
     throw Error::config("the workspace " + job.workspace().string() + " has no manifest yet; run: tilewright run " + in.argument);
   const auto names = stage_names();
-  const bool is_stage = std::find(names.begin(), names.end(), in.second) != names.end();  // hashes inputs, and keeps the hashes
-  auto manifest = index::Manifest::open(file, is_stage ? index::Manifest::Mode::create_or_write : index::Manifest::Mode::read_only);
+  const bool is_stage = std::find(names.begin(), names.end(), in.second) != names.end();  // hashes inputs, and keeps the hashes where no run is going on
+  const auto lock = is_stage ? WorkspaceLock::try_take(job.workspace()) : std::nullopt;
+  auto manifest = index::Manifest::open(file, lock ? index::Manifest::Mode::create_or_write : index::Manifest::Mode::read_only);
   std::cout << explain_item({job, manifest, job.workspace()}, in.second, in.json);
   return 0;
 }

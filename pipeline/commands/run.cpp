@@ -10,6 +10,7 @@ int run_run(const Invocation& in) {
   options.to = in.to;
   options.force = in.force;
   options.dry_run = in.dry_run;
+  options.replan = in.replan;
   return run_and_print(in, options);
 }
 

@@ -10,6 +10,7 @@ int run_stage(const Invocation& in) {
   options.is_one_stage = true;
   options.force = in.force;
   options.dry_run = in.dry_run;
+  options.replan = in.replan;
   return run_and_print(in, options);
 }
 

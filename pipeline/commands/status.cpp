@@ -65,9 +65,10 @@ int run_status(const Invocation& in) {
   const auto file = workspace / "manifest.gpkg";
   if (!std::filesystem::exists(file))
     throw Error::config("the workspace " + workspace.string() + " has no manifest yet; run: tilewright run " + in.argument);
-  const auto holder = lock_holder(workspace);
   const bool is_writable = ::access(workspace.c_str(), W_OK) == 0 && ::access(file.c_str(), W_OK) == 0;
-  const bool can_compare = holder.empty() && is_writable;  // comparing keeps hashes of inputs in the manifest
+  const auto lock = is_writable ? WorkspaceLock::try_take(workspace) : std::nullopt;
+  const auto holder = lock ? "" : lock_holder(workspace);
+  const bool can_compare = lock.has_value();  // comparing keeps hashes of inputs in the manifest
   auto manifest = index::Manifest::open(file, can_compare ? index::Manifest::Mode::create_or_write : index::Manifest::Mode::read_only);
   const StageInput input{job, manifest, workspace};
   const auto all = can_compare ? status_of_all(input, 0) : recorded_only(input, holder.empty() ? "the workspace is read-only" : "a run is going on");

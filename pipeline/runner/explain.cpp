@@ -10,6 +10,7 @@
 #include "index/reason.h"
 #include "pipeline/config/load.h"
 #include "pipeline/runner/status.h"
+#include "pipeline/stages/plan_history.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -41,6 +42,29 @@ Json rejections_of(const index::Manifest& manifest, const std::string& item) {
   return out;
 }
 
+/// What later plans did to the item; an item without a line is from the plan that began.
+Json history_of(const index::Manifest& manifest, const std::string& subject) {
+  const int plan = plan_number(manifest);
+  auto out = Json::array();
+  int last = plan > 0 ? 1 : 0;
+  for (const auto& row : index::plan_changes(manifest, subject)) {
+    Json line{{"plan", row.plan}, {"change", row.change}};
+    if (!row.detail.empty()) line["why"] = row.detail;
+    out.push_back(std::move(line));
+    last = row.plan;
+  }
+  if (plan == 0) return out;
+  if (out.empty()) out.push_back({{"plan", 1}, {"change", "planned"}});
+  if (last < plan) out.push_back({{"plan", plan}, {"change", "kept"}, {"why", "no new, changed or gone scene concerns it"}});
+  return out;
+}
+
+/// A view that came with its location has no line of its own.
+Json history_of_view(const index::Manifest& manifest, const std::string& location_id, const std::string& tile_id) {
+  const auto subject = location_id + "/" + tile_id;
+  return history_of(manifest, index::plan_changes(manifest, subject).empty() ? location_id : subject);
+}
+
 Json view_json(const index::ViewRow& view) {
   Json out{{"location_id", view.location_id}, {"tile_id", view.tile_id}, {"acquired", or_null(view.acquired)}};
   out["how"] = view.resampled ? "resampled" : "copied";
@@ -69,6 +93,7 @@ Json explain_tile(const index::Manifest& manifest, const index::TileRow& tile) {
   for (const auto& row : index::views(manifest)) views += row.tile_id == tile.tile_id ? 1 : 0;
   out["overlaps"] = overlaps;
   out["views"] = views;
+  out["history"] = history_of(manifest, tile.tile_id);
   out["rejections"] = rejections_of(manifest, tile.tile_id);
   return out;
 }
@@ -80,6 +105,7 @@ Json explain_location(const index::Manifest& manifest, const index::LocationRow&
   out["split"] = or_null(location.split);
   out["views"] = Json::array();
   for (const auto& view : index::views(manifest, location.location_id)) out["views"].push_back(view_json(view));
+  out["history"] = history_of(manifest, location.location_id);
   out["masks"] = Json::array();
   for (const auto& mask : index::masks(manifest))
     if (mask.location_id == location.location_id)
@@ -96,6 +122,16 @@ Json explain_location(const index::Manifest& manifest, const index::LocationRow&
   return out;
 }
 
+/// "plan 2": {"tile added": 3, "location dropped": 1, ...}
+Json changes_by_kind(const index::Manifest& manifest) {
+  auto out = Json::object();
+  for (const auto& row : index::plan_changes(manifest)) {
+    auto& count = out["plan " + std::to_string(row.plan)][kind_of(row.subject) + " " + row.change];
+    count = count.is_null() ? 1 : count.get<int>() + 1;
+  }
+  return out;
+}
+
 Json explain_stage(const StageInput& in, const std::string& name) {
   const auto all = status_of_all(in, 0);
   const auto& status = *std::find_if(all.begin(), all.end(), [&](const auto& s) { return s.stage == name; });
@@ -104,6 +140,10 @@ Json explain_stage(const StageInput& in, const std::string& name) {
     out["started"] = status.last->started;
     out["finished"] = status.last->finished;
     out["result"] = Json::parse(status.last->counts_json, nullptr, false);
+  }
+  if (name == "views" && plan_number(in.manifest) > 0) {
+    out["plan"] = plan_number(in.manifest);
+    out["plan_changes"] = changes_by_kind(in.manifest);
   }
   const auto before = status.last ? parts_from_json(status.last->config_json) : std::vector<KeyPart>{};
   out["key"] = Json::array();
@@ -132,12 +172,23 @@ std::optional<Json> explain_object(const index::Manifest& manifest, const std::s
   return Json{{"kind", "object"}, {"objects", found}};
 }
 
+/// A view or location that a later plan took away.
+std::optional<Json> explain_former(const index::Manifest& manifest, const std::string& item) {
+  if (index::plan_changes(manifest, item).empty()) return std::nullopt;
+  auto history = Json::array();
+  for (const auto& row : index::plan_changes(manifest, item)) history.push_back({{"plan", row.plan}, {"change", row.change}, {"why", row.detail}});
+  return Json{{"kind", kind_of(item)}, {"item", item}, {"state", "not in the plan any more"}, {"history", history},
+              {"rejections", rejections_of(manifest, item)}};
+}
+
 std::optional<Json> explain_view(const index::Manifest& manifest, const std::string& item) {
   const auto slash = item.find('/');
   if (slash == std::string::npos) return std::nullopt;
   for (const auto& view : index::views(manifest, item.substr(0, slash)))
-    if (view.tile_id == item.substr(slash + 1)) return Json{{"kind", "view"}, {"view", view_json(view)}, {"rejections", rejections_of(manifest, item)}};
-  return std::nullopt;
+    if (view.tile_id == item.substr(slash + 1))
+      return Json{{"kind", "view"}, {"view", view_json(view)}, {"history", history_of_view(manifest, view.location_id, view.tile_id)},
+                  {"rejections", rejections_of(manifest, item)}};
+  return explain_former(manifest, item);
 }
 
 /// A tile by the path of one of its files, or by the path's end.
@@ -164,6 +215,7 @@ Json explanation(const StageInput& in, const std::string& item) {
   if (const auto tile = index::tile(manifest, item)) return explain_tile(manifest, *tile);
   if (const auto location = index::location(manifest, item)) return explain_location(manifest, *location);
   if (auto view = explain_view(manifest, item)) return *view;
+  if (auto former = explain_former(manifest, item)) return *former;
   if (auto object = explain_object(manifest, item)) return *object;
   if (const auto tile = tile_of_path(manifest, item)) return explain_tile(manifest, *tile);
   const auto rejections = rejections_of(manifest, item);

@@ -100,12 +100,14 @@ StageReport do_stage(const StageRow& row, const StageInput& in, const StageStatu
   try {
     const StageJournal journal(in.manifest);
     in.manifest.in_transaction([&] {
-      if (is_forced) index::clear_stage(in.manifest, name);
+      // Plan and parts are history, not results of the inputs alone: forced, they are found again and stay.
+      if (is_forced && name != "views" && name != "split") index::clear_stage(in.manifest, name);
       mark_stale(in.manifest, name);
       for (const auto& dependent : dependent_stages(name)) mark_stale(in.manifest, dependent);
     });
     RunContext of_stage = context;
     of_stage.force_overwrite |= is_forced;  // a forced run is trained anew, not resumed
+    of_stage.is_forced = is_forced;
     auto report = row.run(in, of_stage);
     run.key = key.digest;
     run.finished = now_utc();
@@ -144,6 +146,11 @@ class Loop {
   StageOutcome step(const StageRow& row) {
     auto status = status_of(row, in_, context_.limit);
     const bool is_forced = std::find(options_.force.begin(), options_.force.end(), row.name) != options_.force.end();
+    const bool is_replanned = options_.replan && (row.name == "views" || (row.name == "scan" && !options_.is_one_stage));
+    if (is_replanned && status.state == StageState::up_to_date) {
+      status.state = StageState::stale;
+      status.why.emplace_back("--replan");
+    }
     if (is_forced && status.state == StageState::up_to_date) {
       status.state = StageState::stale;
       status.why.emplace_back("forced");
@@ -187,6 +194,15 @@ RunReport run_range(const StageInput& in, const std::vector<const StageRow*>& ra
   return report;
 }
 
+/// `run --replan`: as in a new workspace, but for what people decided and the hashes of files.
+void forget_history(index::Manifest& manifest) {
+  manifest.in_transaction([&] {
+    for (const char* stage : {"scan", "graph", "curate", "dataset"}) index::clear_stage(manifest, stage);
+    index::start_over(manifest);
+    index::forget_facts(manifest);
+  });
+}
+
 /// The plan of a workspace that does not exist yet leaves nothing behind.
 RunReport plan_fresh(const Job& job, const std::vector<const StageRow*>& range, const RunOptions& options, const RunContext& context,
                      const std::function<void(const StageOutcome&)>& on_outcome) {
@@ -212,6 +228,8 @@ RunReport run_stages(const Job& job, const RunOptions& options, const RunContext
   check_built(job);
   for (const auto& name : options.force) stage_row(name);
   const auto range = stages_in_range(job, options);
+  if (options.replan && !options.is_one_stage && range.front()->name != "scan")
+    throw Error::config("--replan starts from scratch, so it cannot begin at " + options.from + "; leave out --from, or plan only the views anew: tilewright views JOB --replan");
   const auto file = job.workspace() / "manifest.gpkg";
   if (options.dry_run && !std::filesystem::exists(file)) return plan_fresh(job, range, options, context, on_outcome);
   const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(context.threads));
@@ -219,8 +237,11 @@ RunReport run_stages(const Job& job, const RunOptions& options, const RunContext
   auto manifest = index::Manifest::open(file, index::Manifest::Mode::create_or_write);
   const Log log(job.workspace() / "log.jsonl");
   const StageInput in{job, manifest, job.workspace()};
+  if (options.replan && !options.is_one_stage && !options.dry_run) forget_history(manifest);
   check_needed(range, in, context.limit);
-  return run_range(in, range, options, context, log, on_outcome);
+  RunContext of_run = context;
+  of_run.replan = options.replan;
+  return run_range(in, range, options, of_run, log, on_outcome);
 }
 
 RunContext make_context(const Job& job, std::stop_token stop) {

@@ -18,6 +18,7 @@ struct RunOptions {
   bool is_one_stage = false;        ///< a stage that the job does not want is an error
   std::vector<std::string> force;   ///< done even if up to date
   bool dry_run = false;             ///< only say what would be done
+  bool replan = false;              ///< the plan of the views starts from scratch
 };
 
 struct StageOutcome {

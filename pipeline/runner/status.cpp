@@ -9,6 +9,7 @@
 #include <set>
 
 #include "geometry/error.h"
+#include "pipeline/runner/gc.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -136,6 +137,10 @@ WorkspaceCounts workspace_counts(const index::Manifest& manifest, const fs::path
   std::error_code error;
   const auto size = fs::file_size(manifest.file(), error);
   out.bytes.emplace_back("manifest.gpkg", error ? 0 : static_cast<std::int64_t>(size));
+  if (const auto dead = dead_bytes(manifest, workspace); dead.bytes + dead.shard_bytes > 0) {
+    out.bytes.emplace_back("shards, dead files", dead.shard_bytes);
+    out.bytes.emplace_back("shards, dead members", dead.bytes);
+  }
   return out;
 }
 

@@ -57,6 +57,23 @@ WorkspaceLock::WorkspaceLock(const fs::path& workspace) {
     throw Error::failed("the workspace " + workspace.string() + " is in use by " + (holder.empty() ? "another run" : holder) +
                         "; wait until it ends, or stop it");
   }
+  sign(file);
+}
+
+std::optional<WorkspaceLock> WorkspaceLock::try_take(const fs::path& workspace) {
+  const auto file = workspace / kLockFile;
+  WorkspaceLock lock;
+  lock.descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock.descriptor_ < 0) return std::nullopt;
+  if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(std::exchange(lock.descriptor_, -1));  // the text in it is the holder's
+    return std::nullopt;
+  }
+  lock.sign(file);
+  return lock;
+}
+
+void WorkspaceLock::sign(const fs::path& file) const {
   const auto text = "pid " + std::to_string(::getpid()) + " on host " + host_name() + "\n";
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, text.data(), text.size(), 0) < 0)
     throw Error::failed("writing " + file.string() + ": " + std::strerror(errno) + "; is the disk full?");

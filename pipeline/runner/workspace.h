@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "pipeline/config/job.h"
@@ -15,12 +16,16 @@ namespace tilewright::pipeline {
 class WorkspaceLock {
  public:
   explicit WorkspaceLock(const std::filesystem::path& workspace);
+  /// None where another process holds it or the folder cannot be written.
+  static std::optional<WorkspaceLock> try_take(const std::filesystem::path& workspace);
   WorkspaceLock(WorkspaceLock&& other) noexcept;
   WorkspaceLock(const WorkspaceLock&) = delete;
   WorkspaceLock& operator=(const WorkspaceLock&) = delete;
   ~WorkspaceLock();
 
  private:
+  WorkspaceLock() = default;
+  void sign(const std::filesystem::path& file) const;
   int descriptor_ = -1;
 };
 

@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <regex>
 #include <set>
 
 #include "geometry/error.h"
@@ -21,6 +20,8 @@
 #include "index/shard/shard_writer.h"
 #include "pipeline/stages/extract_plan.h"
 #include "pipeline/stages/extract_tile.h"
+#include "pipeline/stages/scan_inputs.h"
+#include "pipeline/stages/series_files.h"
 #include "pipeline/stages/stage.h"
 
 namespace tilewright::pipeline {
@@ -30,7 +31,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kShardsAPass = 256;                        ///< open files at once
 constexpr std::size_t kLeastTaskBytes = std::size_t{32} << 20;   ///< below this, fewer tiles at once
-constexpr const char* kSettings = "extract/settings";
 
 /// One tile on its way through the pipeline.
 struct TileTask {
@@ -130,7 +130,17 @@ class Pass {
     }
   }
 
+  /// Nothing is published of a tile whose files are not those that scan hashed.
+  void check_unchanged(const TileTask& task) {
+    const std::lock_guard lock(manifest_use_);
+    std::vector<std::string> paths;
+    for (const auto& file : index::tile_files(in_.manifest, task.tile_id)) paths.push_back(file.path);
+    if (const auto changed = changed_files(in_.job, in_.manifest, paths); !changed.empty())
+      throw Error::failed("cannot extract from " + task.path + ": " + changed.front() + " was replaced since scan; run: tilewright run JOB --from scan");
+  }
+
   void finish(const TileTask& task) {
+    check_unchanged(task);
     for (const auto& window : task.windows) --missing_[window.shard - begin_];
     while (next_ < end_ && missing_[next_ - begin_] == 0) publish_next();
     context_.on_progress({.stage = "extract", .unit = plan_.source + " tiles", .done = static_cast<std::int64_t>(next_tile_),
@@ -150,6 +160,7 @@ class Pass {
                        {.shard = plan_.shards[next_].path, .member = member.name, .byte_offset = member.offset,
                         .byte_length = member.length, .sha256 = member.sha256});
       }
+      take_shard_number(in_.manifest, plan_.source, plan_.shards[next_].path);
     });
     ++next_;
   }
@@ -165,51 +176,24 @@ class Pass {
   std::mutex manifest_use_;                                  ///< source and sink of the pipeline may run at once
 };
 
-/// Removes shards of the series that no row names: published, but not recorded before a kill.
-void remove_unrecorded(const StageInput& in, const std::string& source) {
-  const fs::path folder = in.workspace / "shards";
-  const auto recorded = recorded_shards(in, source);
-  const std::regex ours(source + R"(-\d{6,}\.(tar|idx))");
-  std::vector<fs::path> stale;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (!std::regex_match(name, ours)) continue;
-    const std::string tar = "shards/" + fs::path(name).replace_extension(".tar").string();
-    if (!std::binary_search(recorded.begin(), recorded.end(), tar)) stale.push_back(entry.path());
-  }
-  for (const auto& file : stale) fs::remove(file);
-}
-
 /// All that decides the bytes of a series besides its rows.
-std::string settings_of(const StageInput& in) {
-  std::string text = "extract 1\n" + std::string(name_of(in.job.extract.resampling)) + "\n" + std::to_string(in.job.extract.shard_mb) + "\n";
-  auto sources = in.job.view_sources();
-  std::sort(sources.begin(), sources.end());
-  for (const auto& source : sources) {
-    text += source;
-    if (read_source_bands(in.manifest, source))  // none where scan could use no file of it
-      for (const auto& band : source_bands(in.job, in.manifest, source))
-        text += "\t" + band.info.name + " " + std::string(shard::name(band.dtype));
-    text += "\n";
-  }
-  return shard::sha256_hex(text);
-}
-
-bool lacks_a_shard(const StageInput& in) {
-  for (const auto& source : in.job.view_sources())
-    for (const auto& path : recorded_shards(in, source))
-      if (!fs::exists(in.workspace / path) || !fs::exists(shard::index_file(in.workspace / path))) return true;
-  return false;
+std::string settings_of(const StageInput& in, const std::string& source) {
+  std::string text = "extract 1\n" + std::string(name_of(in.job.extract.resampling)) + "\n" + std::to_string(in.job.extract.shard_mb) + "\n" + source;
+  if (read_source_bands(in.manifest, source))  // none where scan could use no file of it
+    for (const auto& band : source_bands(in.job, in.manifest, source))
+      text += "\t" + band.info.name + " " + std::string(shard::name(band.dtype));
+  return shard::sha256_hex(text + "\n");
 }
 
 /// Views keep their places over a resumed or appended run, unless other settings would cut them
-/// differently or a shard is gone: then everything is cut anew.
-void forget_outdated_places(const StageInput& in) {
-  const std::string settings = settings_of(in);
-  if (index::meta(in.manifest, kSettings) == settings && !lacks_a_shard(in)) return;
+/// differently: then the series starts over. Of a shard that is gone its views are cut again.
+void forget_outdated_places(const StageInput& in, const std::string& source) {
+  const std::string key = "extract/settings/" + source, settings = settings_of(in, source);
   in.manifest.in_transaction([&] {
-    index::clear_stage(in.manifest, "extract");
-    index::set_meta(in.manifest, kSettings, settings);
+    if (index::meta(in.manifest, key) != settings) index::forget_view_places(in.manifest, source);
+    index::set_meta(in.manifest, key, settings);
+    for (const auto& path : recorded_shards(in, source))
+      if (!fs::exists(in.workspace / path) || !fs::exists(shard::index_file(in.workspace / path))) index::redo_shard(in.manifest, path);
   });
 }
 
@@ -234,9 +218,9 @@ StageReport report_of(const StageInput& in) {
 StageReport run_extract(const StageInput& in, const RunContext& context) {
   shard::make_folders(in.workspace / "shards");
   shard::sweep_temporaries(in.workspace / "shards");
-  forget_outdated_places(in);
   for (const auto& source : in.job.view_sources()) {
-    remove_unrecorded(in, source);
+    forget_outdated_places(in, source);
+    remove_unrecorded(in, source, recorded_shards(in, source));
     const SeriesPlan plan = plan_series(in, source);
     for (std::size_t begin = 0; begin < plan.shards.size(); begin += kShardsAPass)
       Pass(in, context, plan, begin, std::min(begin + kShardsAPass, plan.shards.size())).run();

@@ -3,13 +3,15 @@
 #include "pipeline/stages/extract_plan.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "geometry/error.h"
 #include "pipeline/io/tile_reader.h"
+#include "pipeline/stages/series_files.h"
 #include "pipeline/stages/whole_grid.h"
 
 namespace tilewright::pipeline {
@@ -109,60 +111,79 @@ void add_location(const Rows& rows, const std::vector<const index::ViewRow*>& vi
                      .text = json_text(location, window, views, rows.bands())});
 }
 
-/// Number behind the last dash of "shards/<series>-000012.tar", -1 for another form.
-int shard_number(const std::string& path) {
-  const auto dash = path.rfind('-');
-  int number = -1;
-  if (dash != std::string::npos) std::from_chars(path.data() + dash + 1, path.data() + path.size(), number);
-  return number;
-}
-
 }  // namespace
 
 std::vector<std::string> recorded_shards(const StageInput& in, const std::string& source) {
   std::set<std::string> shards;
   for (const auto& view : index::views(in.manifest))
-    if (view.place && view.tile_id.starts_with(source + "-")) shards.insert(view.place->shard);
+    if (view.home && view.tile_id.starts_with(source + "-")) shards.insert(*view.home);
   return {shards.begin(), shards.end()};
 }
 
-// long because: one walk over the views gives members, windows and places, whose indices must agree.
-SeriesPlan plan_series(const StageInput& in, const std::string& source) {
-  const Rows rows(in, source);
-  std::vector<index::ViewRow> views = index::views(in.manifest);
-  std::erase_if(views, [&](const auto& view) { return view.place || !rows.is_ours(view); });
-  std::vector<shard::MemberSpec> members;
-  std::vector<WindowToCut> windows;
-  std::vector<const index::ViewRow*> here;
-  for (std::size_t i = 0; i < views.size(); ++i) {
-    here.push_back(&views[i]);
-    if (i + 1 < views.size() && views[i + 1].location_id == views[i].location_id) continue;
-    add_location(rows, here, members, windows);
-    here.clear();
+namespace {
+
+/// Shards of a series, built from views in order of location.
+class SeriesPlanner {
+ public:
+  SeriesPlanner(const Rows& rows, const std::string& source) : rows_(rows) { plan_.source = source; }
+
+  /// Members, windows and places of `views`; `next_path` names one shard after the other.
+  void add(const std::vector<index::ViewRow>& views, std::int64_t shard_bytes, const std::function<std::string()>& next_path) {
+    std::vector<shard::MemberSpec> members;
+    std::vector<WindowToCut> windows;
+    std::vector<const index::ViewRow*> here;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      here.push_back(&views[i]);
+      if (i + 1 < views.size() && views[i + 1].location_id == views[i].location_id) continue;
+      add_location(rows_, here, members, windows);
+      here.clear();
+    }
+    std::size_t next_view = 0;
+    for (const auto& [begin, end] : shard::cut_into_shards(members, shard_bytes)) {
+      PlannedShard planned{.path = next_path(), .members = {}};
+      for (std::size_t m = begin; m < end; ++m) {
+        planned.members.push_back(std::move(members[m]));
+        if (!planned.members.back().dtype) continue;
+        place(views[next_view], windows[next_view], m - begin);
+        ++next_view;
+      }
+      plan_.shards.push_back(std::move(planned));
+    }
   }
 
-  SeriesPlan plan{.source = source, .shards = {}, .views = {}, .tiles = {}};
-  int number = 0;
-  for (const auto& path : recorded_shards(in, source)) number = std::max(number, shard_number(path) + 1);
-  std::map<std::string, std::size_t> place_of_tile;
-  std::size_t next_view = 0;
-  for (const auto& [begin, end] : shard::cut_into_shards(members, static_cast<std::int64_t>(in.job.extract.shard_mb) << 20)) {
-    PlannedShard planned{.path = "shards/" + shard::shard_file_name(source, number++), .members = {}};
-    for (std::size_t m = begin; m < end; ++m) {
-      planned.members.push_back(std::move(members[m]));
-      if (!planned.members.back().dtype) continue;
-      const index::ViewRow& view = views[next_view];
-      WindowToCut& window = windows[next_view++];
-      window.shard = plan.shards.size();
-      window.member = m - begin;
-      plan.views.push_back({.location_id = view.location_id, .tile_id = view.tile_id, .shard = window.shard, .member = window.member});
-      const auto [entry, is_new] = place_of_tile.emplace(view.tile_id, plan.tiles.size());
-      if (is_new) plan.tiles.emplace_back(view.tile_id, std::vector<WindowToCut>{});
-      plan.tiles[entry->second].second.push_back(std::move(window));
-    }
-    plan.shards.push_back(std::move(planned));
+  SeriesPlan finish() { return std::move(plan_); }
+
+ private:
+  void place(const index::ViewRow& view, WindowToCut& window, std::size_t member) {
+    window.shard = plan_.shards.size();
+    window.member = member;
+    plan_.views.push_back({.location_id = view.location_id, .tile_id = view.tile_id, .shard = window.shard, .member = member});
+    const auto [entry, is_new] = place_of_tile_.emplace(view.tile_id, plan_.tiles.size());
+    if (is_new) plan_.tiles.emplace_back(view.tile_id, std::vector<WindowToCut>{});
+    plan_.tiles[entry->second].second.push_back(std::move(window));
   }
-  return plan;
+
+  const Rows& rows_;
+  SeriesPlan plan_;
+  std::map<std::string, std::size_t> place_of_tile_;
+};
+
+}  // namespace
+
+SeriesPlan plan_series(const StageInput& in, const std::string& source) {
+  const Rows rows(in, source);
+  std::map<std::string, std::vector<index::ViewRow>> coming_back;
+  std::vector<index::ViewRow> without;
+  for (auto& view : index::views(in.manifest)) {
+    if (view.place || !rows.is_ours(view)) continue;
+    (view.home ? coming_back[*view.home] : without).push_back(std::move(view));
+  }
+  SeriesPlanner planner(rows, source);
+  for (const auto& [path, views] : coming_back)
+    planner.add(views, std::numeric_limits<std::int64_t>::max(), [&] { return path; });
+  int number = next_shard_number(in.manifest, source, recorded_shards(in, source));
+  planner.add(without, static_cast<std::int64_t>(in.job.extract.shard_mb) << 20, [&] { return "shards/" + shard::shard_file_name(source, number++); });
+  return planner.finish();
 }
 
 }  // namespace tilewright::pipeline

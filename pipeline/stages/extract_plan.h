@@ -32,11 +32,12 @@ struct SeriesPlan {
   std::vector<std::pair<std::string, std::vector<WindowToCut>>> tiles;
 };
 
-/// All views of `source` without a place; shard numbers go on after those that rows name. Throws
+/// All views of `source` without a place: those that lay in a shard come back there, the others go
+/// into new shards, whose numbers go on after all that were given. Throws
 /// Error::failed where rows contradict each other (a view of an unknown tile or location).
 SeriesPlan plan_series(const StageInput& in, const std::string& source);
 
-/// Where views of `source` already lie, relative to the workspace, each once and in order.
+/// Where views of `source` lie or come back to, relative to the workspace, each once and in order.
 std::vector<std::string> recorded_shards(const StageInput& in, const std::string& source);
 
 }  // namespace tilewright::pipeline

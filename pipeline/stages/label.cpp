@@ -4,16 +4,22 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "geometry/error.h"
 #include "index/shard/commit.h"
 #include "index/shard/sha256.h"
+#include "index/shard/shard_reader.h"
+#include "pipeline/config/load.h"
 #include "pipeline/stages/label_masks.h"
 #include "pipeline/stages/label_raster.h"
 #include "pipeline/stages/label_series.h"
 #include "pipeline/stages/label_targets.h"
 #include "pipeline/stages/scan_inputs.h"
+#include "pipeline/stages/series_files.h"
 #include "pipeline/stages/stage.h"
 #include "pipeline/stages/width_rules.h"
 
@@ -50,7 +56,8 @@ LayerRows draw_vector(const StageInput& in, const RunContext& context, const std
   LabelObjects objects = read_label_objects(name, layer, files_of(in.job, layer), policy_of(in.job, layer));
   LayerRows rows;
   const VectorMasks masks(ground, objects);
-  rows.series = write_masks(in, context, name, ground, objects.periods, [&](std::size_t w, std::size_t p) { return masks.draw(w, p); });
+  rows.series = write_masks(in, context, name, ground, windows_to_draw(in, name, ground), objects.periods,
+                            [&](std::size_t w, std::size_t p) { return masks.draw(w, p); });
   for (std::size_t k = 0; k < objects.rows.size(); ++k)
     if (objects.rows[k].status == "rejected")
       rows.rejections.push_back({"label", name + "/" + objects.rows[k].object_id, *objects.rows[k].reason, objects.details[k]});
@@ -60,70 +67,46 @@ LayerRows draw_vector(const StageInput& in, const RunContext& context, const std
 
 LayerRows draw_raster(const StageInput& in, const RunContext& context, const std::string& name,
                       const LayerConfig& layer, const LabelGround& ground) {
+  const auto groups = windows_to_draw(in, name, ground);
+  if (groups.empty()) return {.series = {.layer = name, .rows = {}, .shards = {}}, .objects = {}, .rejections = {}};
   const LabelFiles files = files_of(in.job, layer);
   const RasterMasks masks(name, layer, in.job.resolve(*layer.raster), files.extent, policy_of(in.job, layer), ground);
   LayerRows rows;
-  rows.series = write_masks(in, context, name, ground, {constant_period(layer.valid)}, [&](std::size_t w, std::size_t) { return masks.draw(w); });
+  rows.series = write_masks(in, context, name, ground, groups, {constant_period(layer.valid)}, [&](std::size_t w, std::size_t) { return masks.draw(w); });
   return rows;
 }
 
 void record(index::Manifest& manifest, const std::vector<LayerRows>& layers, const TargetRows& targets) {
   manifest.in_transaction([&] {
+    index::remove_labels(manifest);
     for (const auto& row : targets.rows) insert(manifest, row);
     for (const auto& row : targets.rejections) insert(manifest, row);
     for (const LayerRows& layer : layers) {
+      for (const auto& row : layer.series.rows) index::remove_mask(manifest, row.location_id, row.layer);  // those that are drawn again
       for (const auto& row : layer.series.rows) insert(manifest, row);
+      for (const auto& path : layer.series.shards) take_shard_number(manifest, layer.series.layer, path);
       for (const auto& row : layer.objects) insert(manifest, row);
       for (const auto& row : layer.rejections) insert(manifest, row);
     }
   });
 }
 
-StageReport report_of(const std::vector<LayerRows>& layers) {
+/// Of all masks of the job, also those of earlier runs: a run that goes on reports what a whole one does.
+StageReport report_of(const StageInput& in, const std::vector<LayerRows>& layers) {
   std::int64_t masks = 0, drawn = 0, repaired = 0, rejected = 0, shards = 0, bytes = 0;
-  for (const LayerRows& layer : layers) {
-    masks += static_cast<std::int64_t>(layer.series.rows.size());
-    shards += layer.series.shards;
-    bytes += layer.series.bytes;
-    for (const auto& object : layer.objects) ++(object.status == "drawn" ? drawn : object.status == "repaired" ? repaired : rejected);
+  for (const auto& [name, layer] : in.job.layers) {
+    for (const auto& mask : index::masks(in.manifest, name)) {
+      ++masks;
+      bytes += mask.place ? mask.place->byte_length : 0;
+    }
+    shards += static_cast<std::int64_t>(recorded_mask_shards(in.manifest, name).size());
   }
+  for (const LayerRows& layer : layers)
+    for (const auto& object : layer.objects) ++(object.status == "drawn" ? drawn : object.status == "repaired" ? repaired : rejected);
   return {.counts = {{"layers", static_cast<std::int64_t>(layers.size())}, {"masks", masks}, {"objects", drawn + repaired + rejected},
                      {"drawn", drawn}, {"repaired", repaired}, {"rejected", rejected}, {"shards", shards}, {"bytes", bytes}},
           .notes = {}};
 }
-
-/// Rows go first: a run that is killed from here on leaves no row that names a file of another run.
-void start_anew(const StageInput& in) {
-  in.manifest.in_transaction([&] { index::clear_stage(in.manifest, "label"); });
-  shard::make_folders(in.workspace / "shards");
-  shard::sweep_temporaries(in.workspace / "shards");
-  for (const auto& [name, layer] : in.job.layers) remove_series(in, name);
-}
-
-}  // namespace
-
-StageReport run_label(const StageInput& in, const RunContext& context) {
-  const LabelGround ground = label_ground(in.manifest);
-  start_anew(in);
-  std::vector<LayerRows> layers;
-  tbb::task_arena arena(std::max(context.threads, 1));
-  arena.execute([&] {
-    for (const auto& [name, layer] : in.job.layers) {
-      context.check_stop();
-      layers.push_back(layer.vector ? draw_vector(in, context, name, layer, ground) : draw_raster(in, context, name, layer, ground));
-    }
-  });
-  std::vector<index::MaskRow> masks;
-  for (const auto& layer : layers) masks.insert(masks.end(), layer.series.rows.begin(), layer.series.rows.end());
-  const TargetRows targets = make_targets(in, context, masks);
-  record(in.manifest, layers, targets);
-  StageReport report = report_of(layers);
-  report.counts.insert(report.counts.end(), targets.counts.begin(), targets.counts.end());
-  if (ground.windows.empty()) report.notes.push_back("there are no locations, so no masks were made");
-  return report;
-}
-
-namespace {
 
 /// Files that drivers read beside the one that is named.
 void add_with_side_files(const Job& job, const std::string& path, std::set<std::string>& paths) {
@@ -142,17 +125,88 @@ void add_with_side_files(const Job& job, const std::string& path, std::set<std::
     if (fs::is_regular_file(job.resolve(file))) paths.insert(file);
 }
 
+/// Every file that decides the masks of a layer.
+std::set<std::string> files_and_side_files(const Job& job, const LayerConfig& layer) {
+  std::set<std::string> paths;
+  if (layer.vector) add_with_side_files(job, *layer.vector, paths);
+  if (layer.raster) add_with_side_files(job, *layer.raster, paths);
+  if (layer.extent.kind == ExtentKind::file) add_with_side_files(job, layer.extent.file, paths);
+  if (layer.width && layer.width->classes && !is_width_table(layer.width->classes->table))
+    add_with_side_files(job, layer.width->classes->table, paths);
+  return paths;
+}
+
+/// All that decides the masks of a layer besides the windows.
+std::string settings_of(const StageInput& in, const std::string& name, const LayerConfig& layer) {
+  const auto paths = files_and_side_files(in.job, layer);
+  shard::Sha256 hash;
+  hash.update("label 1\n" + nlohmann::ordered_json::parse(section_json(in.job, "layers")).at(name).dump() + "\n" +
+              (in.job.limits.untrusted ? "untrusted\n" : ""));
+  for (const auto& [path, file] : hash_files(in.job, in.manifest, {paths.begin(), paths.end()}, in.job.limits.threads))
+    hash.update(path + "\n" + file.sha256 + "\n");
+  return shard::hex(hash.finish());
+}
+
+/// Masks stay unless their layer would be drawn differently or their location is gone; those of a
+/// shard that is gone are drawn again.
+void forget_outdated_masks(const StageInput& in, const LabelGround& ground) {
+  std::map<std::string, std::string> settings;
+  for (const auto& [name, layer] : in.job.layers) settings[name] = settings_of(in, name, layer);
+  std::set<std::string> here;
+  for (const auto& window : ground.windows) here.insert(window.location_id);
+  in.manifest.in_transaction([&] {
+    for (const auto& mask : index::masks(in.manifest))
+      if (!settings.contains(mask.layer)) index::remove_masks(in.manifest, mask.layer);
+      else if (!here.contains(mask.location_id)) index::remove_mask(in.manifest, mask.location_id, mask.layer);
+    for (const auto& [name, now] : settings) {
+      const std::string key = "label/settings/" + name;
+      if (index::meta(in.manifest, key) != now) index::remove_masks(in.manifest, name);
+      index::set_meta(in.manifest, key, now);
+      for (const auto& path : recorded_mask_shards(in.manifest, name))
+        if (!fs::exists(in.workspace / path) || !fs::exists(shard::index_file(in.workspace / path))) index::redo_shard(in.manifest, path);
+    }
+  });
+}
+
+/// Masks that were there and those of this run, in the order of the manifest.
+std::vector<index::MaskRow> all_masks(const StageInput& in, const std::vector<LayerRows>& layers) {
+  std::vector<index::MaskRow> masks;
+  for (const LayerRows& layer : layers) {
+    for (auto& mask : index::masks(in.manifest, layer.series.layer))
+      if (mask.place) masks.push_back(std::move(mask));
+    masks.insert(masks.end(), layer.series.rows.begin(), layer.series.rows.end());
+  }
+  std::ranges::sort(masks, {}, [](const index::MaskRow& mask) { return std::tie(mask.layer, mask.location_id, mask.valid_from, mask.place->member); });
+  return masks;
+}
+
 }  // namespace
+
+StageReport run_label(const StageInput& in, const RunContext& context) {
+  const LabelGround ground = label_ground(in.manifest);
+  shard::make_folders(in.workspace / "shards");
+  shard::sweep_temporaries(in.workspace / "shards");
+  forget_outdated_masks(in, ground);
+  for (const auto& [name, layer] : in.job.layers) remove_unrecorded(in, name, recorded_mask_shards(in.manifest, name));
+  std::vector<LayerRows> layers;
+  tbb::task_arena arena(std::max(context.threads, 1));
+  arena.execute([&] {
+    for (const auto& [name, layer] : in.job.layers) {
+      context.check_stop();
+      layers.push_back(layer.vector ? draw_vector(in, context, name, layer, ground) : draw_raster(in, context, name, layer, ground));
+    }
+  });
+  const TargetRows targets = make_targets(in, context, all_masks(in, layers));
+  record(in.manifest, layers, targets);
+  StageReport report = report_of(in, layers);
+  report.counts.insert(report.counts.end(), targets.counts.begin(), targets.counts.end());
+  if (ground.windows.empty()) report.notes.push_back("there are no locations, so no masks were made");
+  return report;
+}
 
 std::string hash_label_inputs(const StageInput& in) {
   std::set<std::string> paths;
-  for (const auto& [name, layer] : in.job.layers) {
-    if (layer.vector) add_with_side_files(in.job, *layer.vector, paths);
-    if (layer.raster) add_with_side_files(in.job, *layer.raster, paths);
-    if (layer.extent.kind == ExtentKind::file) add_with_side_files(in.job, layer.extent.file, paths);
-    if (layer.width && layer.width->classes && !is_width_table(layer.width->classes->table))
-      add_with_side_files(in.job, layer.width->classes->table, paths);
-  }
+  for (const auto& [name, layer] : in.job.layers) paths.merge(files_and_side_files(in.job, layer));
   for (const auto& [name, target] : in.job.targets)
     if (target.table) add_with_side_files(in.job, *target.table, paths);
   shard::Sha256 hash;

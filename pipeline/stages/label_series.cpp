@@ -6,16 +6,16 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <regex>
+#include <set>
 #include <span>
 
 #include "index/shard/shard_writer.h"
+#include "pipeline/stages/series_files.h"
 
 namespace tilewright::pipeline {
 namespace {
-
-namespace fs = std::filesystem;
 
 std::string json_text(const LabelWindow& window, int epsg, const std::string& layer, const std::vector<ValidPeriod>& periods) {
   const auto& a = window.affine;
@@ -40,32 +40,33 @@ struct PlannedMask {
 /// Which masks of each window there are: all, or of several periods those that say something.
 class MaskPlan {
  public:
-  MaskPlan(const std::string& layer, const LabelGround& ground, const std::vector<ValidPeriod>& periods)
-      : layer_(layer), ground_(ground), periods_(periods) {}
+  MaskPlan(const std::string& layer, const LabelGround& ground, const std::vector<std::size_t>& windows, const std::vector<ValidPeriod>& periods)
+      : layer_(layer), ground_(ground), windows_(windows), periods_(periods) {}
 
   void make(const RunContext& context, const DrawMask& draw) {
-    const std::size_t count = ground_.windows.size() * periods_.size();
+    const std::size_t count = windows_.size() * periods_.size();
     std::vector<char> says_something(count, 1);
     if (periods_.size() > 1)
       tbb::parallel_for(std::size_t{0}, count, [&](std::size_t n) {
         context.check_stop();
-        const auto mask = draw(n / periods_.size(), n % periods_.size());
+        const auto mask = draw(windows_[n / periods_.size()], n % periods_.size());
         says_something[n] = std::ranges::any_of(mask.pixels, [](std::uint8_t value) { return value != 255; });
       });
-    for (std::size_t w = 0; w < ground_.windows.size(); ++w) add_window(w, says_something);
+    for (std::size_t n = 0; n < windows_.size(); ++n) add_window(n, says_something);
   }
 
   std::vector<shard::MemberSpec> members;          ///< masks of a window, then its json
   std::vector<std::optional<PlannedMask>> masks;   ///< of each member; nullopt for a json
 
  private:
-  void add_window(std::size_t w, const std::vector<char>& says_something) {
+  void add_window(std::size_t n, const std::vector<char>& says_something) {
+    const std::size_t w = windows_[n];
     const LabelWindow& window = ground_.windows[w];
     const auto& size = window.frame.window;
     const std::string& key = window.location_id;
     std::vector<ValidPeriod> here;
     for (std::size_t p = 0; p < periods_.size(); ++p) {
-      if (says_something[w * periods_.size() + p] == 0) continue;
+      if (says_something[n * periods_.size() + p] == 0) continue;
       const std::string day = day_of(periods_[p]);
       members.push_back({.key = key, .name = key + "." + layer_ + (day.empty() ? "" : "-" + day) + ".npy", .dtype = shard::DType::u8,
                          .shape = {1, size.height, size.width}, .text = {}});
@@ -79,6 +80,7 @@ class MaskPlan {
 
   const std::string& layer_;
   const LabelGround& ground_;
+  const std::vector<std::size_t>& windows_;
   const std::vector<ValidPeriod>& periods_;
 };
 
@@ -91,52 +93,99 @@ void count_pixels(const LocationMask& mask, index::MaskRow& row) {
   row.object_count = mask.object_count;
 }
 
-}  // namespace
+/// Draws and publishes members [begin, end) of the plan; appends their rows.
+class ShardOfMasks {
+ public:
+  ShardOfMasks(const RunContext& context, const LabelGround& ground, const std::vector<ValidPeriod>& periods, const MaskPlan& plan, WrittenSeries& series)
+      : context_(context), ground_(ground), periods_(periods), plan_(plan), series_(series) {}
 
-WrittenSeries write_masks(const StageInput& in, const RunContext& context, const std::string& layer, const LabelGround& ground,
-                          const std::vector<ValidPeriod>& periods, const DrawMask& draw) {
-  WrittenSeries series;
-  MaskPlan plan(layer, ground, periods);
-  plan.make(context, draw);
-  std::vector<index::MaskRow> rows(plan.members.size());
-  for (const auto& [begin, end] : shard::cut_into_shards(plan.members, std::int64_t{in.job.extract.shard_mb} << 20)) {
-    const std::string path = "shards/" + shard::shard_file_name(layer, static_cast<int>(series.shards++));
-    shard::ShardWriter writer(in.workspace / path, {plan.members.begin() + static_cast<std::ptrdiff_t>(begin), plan.members.begin() + static_cast<std::ptrdiff_t>(end)});
-    const auto block = static_cast<std::size_t>(std::max(context.threads, 1)) * 64;
+  void write(const std::filesystem::path& workspace, const std::string& path, std::size_t begin, std::size_t end, const DrawMask& draw) {
+    shard::ShardWriter writer(workspace / path, {plan_.members.begin() + static_cast<std::ptrdiff_t>(begin), plan_.members.begin() + static_cast<std::ptrdiff_t>(end)});
+    std::vector<index::MaskRow> rows(end - begin);
+    const auto block = static_cast<std::size_t>(std::max(context_.threads, 1)) * 64;
     for (std::size_t from = begin; from < end; from += block) {
       tbb::parallel_for(from, std::min(from + block, end), [&](std::size_t m) {
-        if (!plan.masks[m]) return;
-        context.check_stop();
-        const LocationMask mask = draw(plan.masks[m]->window, plan.masks[m]->period);
+        if (!plan_.masks[m]) return;
+        context_.check_stop();
+        const LocationMask mask = draw(plan_.masks[m]->window, plan_.masks[m]->period);
         writer.put(m - begin, std::as_bytes(std::span(mask.pixels)));
-        count_pixels(mask, rows[m]);
+        count_pixels(mask, rows[m - begin]);
       });
-      context.on_progress({.stage = "label", .unit = layer + " members", .done = static_cast<std::int64_t>(std::min(from + block, end)),
-                           .total = static_cast<std::int64_t>(plan.members.size())});
+      context_.on_progress({.stage = "label", .unit = series_.layer + " members", .done = static_cast<std::int64_t>(std::min(from + block, end)),
+                            .total = static_cast<std::int64_t>(plan_.members.size())});
     }
-    const shard::WrittenShard written = writer.publish();
-    for (std::size_t m = begin; m < end; ++m) {
-      if (!plan.masks[m]) continue;
-      const auto& member = written.members[m - begin];
-      const auto& period = periods[plan.masks[m]->period];
-      rows[m].location_id = ground.windows[plan.masks[m]->window].location_id;
-      rows[m].layer = layer;
-      rows[m].valid_from = period.from;
-      rows[m].valid_to = period.to;
-      rows[m].place = index::MemberPlace{path, member.name, member.offset, member.length, member.sha256};
-      series.bytes += member.length;
-      series.rows.push_back(std::move(rows[m]));
-    }
+    record(writer.publish(), path, begin, rows);
   }
-  return series;
+
+ private:
+  void record(const shard::WrittenShard& written, const std::string& path, std::size_t begin, std::vector<index::MaskRow>& rows) {
+    for (std::size_t n = 0; n < rows.size(); ++n) {
+      const auto& planned = plan_.masks[begin + n];
+      if (!planned) continue;
+      const auto& member = written.members[n];
+      const auto& period = periods_[planned->period];
+      rows[n].location_id = ground_.windows[planned->window].location_id;
+      rows[n].layer = series_.layer;
+      rows[n].valid_from = period.from;
+      rows[n].valid_to = period.to;
+      rows[n].place = index::MemberPlace{path, member.name, member.offset, member.length, member.sha256};
+      series_.rows.push_back(std::move(rows[n]));
+    }
+    series_.shards.push_back(path);
+  }
+
+  const RunContext& context_;
+  const LabelGround& ground_;
+  const std::vector<ValidPeriod>& periods_;
+  const MaskPlan& plan_;
+  WrittenSeries& series_;
+};
+
+}  // namespace
+
+std::vector<std::string> recorded_mask_shards(const index::Manifest& manifest, const std::string& layer) {
+  std::set<std::string> shards;
+  for (const auto& mask : index::masks(manifest, layer))
+    if (mask.home) shards.insert(*mask.home);
+  return {shards.begin(), shards.end()};
 }
 
-void remove_series(const StageInput& in, const std::string& layer) {
-  const std::regex ours(layer + R"(-\d{6,}\.(tar|idx))");
-  std::vector<fs::path> stale;
-  for (const auto& entry : fs::directory_iterator(in.workspace / "shards"))
-    if (std::regex_match(entry.path().filename().string(), ours)) stale.push_back(entry.path());
-  for (const auto& file : stale) fs::remove(file);
+std::vector<MaskGroup> windows_to_draw(const StageInput& in, const std::string& layer, const LabelGround& ground) {
+  std::map<std::string, std::string> home_of;  // of masks to draw again
+  std::set<std::string> drawn;
+  for (const auto& mask : index::masks(in.manifest, layer)) {
+    if (mask.place) drawn.insert(mask.location_id);
+    else if (mask.home) home_of.emplace(mask.location_id, *mask.home);
+  }
+  std::map<std::string, std::vector<std::size_t>> coming_back;
+  std::vector<std::size_t> without;
+  for (std::size_t w = 0; w < ground.windows.size(); ++w) {
+    const auto& id = ground.windows[w].location_id;
+    if (const auto home = home_of.find(id); home != home_of.end()) coming_back[home->second].push_back(w);
+    else if (!drawn.contains(id)) without.push_back(w);
+  }
+  std::vector<MaskGroup> groups;
+  for (auto& [path, windows] : coming_back) groups.push_back({path, std::move(windows)});
+  if (!without.empty()) groups.push_back({std::nullopt, std::move(without)});
+  return groups;
+}
+
+WrittenSeries write_masks(const StageInput& in, const RunContext& context, const std::string& layer, const LabelGround& ground,
+                          const std::vector<MaskGroup>& groups, const std::vector<ValidPeriod>& periods, const DrawMask& draw) {
+  WrittenSeries series{.layer = layer, .rows = {}, .shards = {}};
+  int number = next_shard_number(in.manifest, layer, recorded_mask_shards(in.manifest, layer));
+  for (const auto& group : groups) {
+    MaskPlan plan(layer, ground, group.windows, periods);
+    plan.make(context, draw);
+    ShardOfMasks shard(context, ground, periods, plan, series);
+    if (group.home) {
+      shard.write(in.workspace, *group.home, 0, plan.members.size(), draw);
+      continue;
+    }
+    for (const auto& [begin, end] : shard::cut_into_shards(plan.members, std::int64_t{in.job.extract.shard_mb} << 20))
+      shard.write(in.workspace, "shards/" + shard::shard_file_name(layer, number++), begin, end, draw);
+  }
+  return series;
 }
 
 }  // namespace tilewright::pipeline

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,19 +17,29 @@
 namespace tilewright::pipeline {
 
 struct WrittenSeries {
-  std::vector<index::MaskRow> rows;  ///< by window, then period
-  std::int64_t shards = 0, bytes = 0;
+  std::string layer;
+  std::vector<index::MaskRow> rows;  ///< of the windows that were drawn: by shard, window, period
+  std::vector<std::string> shards;
 };
 
 /// Draws the mask of a window in a period (index into the layer's periods). Runs in several threads.
 using DrawMask = std::function<LocationMask(std::size_t window, std::size_t period)>;
 
+/// Windows whose masks go together.
+struct MaskGroup {
+  std::optional<std::string> home;   ///< shard that they lay in and come back to; none: new shards
+  std::vector<std::size_t> windows;  ///< of the ground, in order
+};
+
+/// Windows without a mask; empty if there is nothing to draw.
+std::vector<MaskGroup> windows_to_draw(const StageInput& in, const std::string& layer, const LabelGround& ground);
+
 /// Publishes `<layer>-NNNNNN.tar`; the rows are the caller's to record. Of a layer with several
 /// periods, masks that are ignored everywhere are left out: that survey says nothing there.
 WrittenSeries write_masks(const StageInput& in, const RunContext& context, const std::string& layer, const LabelGround& ground,
-                          const std::vector<ValidPeriod>& periods, const DrawMask& draw);
+                          const std::vector<MaskGroup>& groups, const std::vector<ValidPeriod>& periods, const DrawMask& draw);
 
-/// Removes shards of the layer that an earlier or killed run left behind.
-void remove_series(const StageInput& in, const std::string& layer);
+/// Where masks of the layer lie or come back to, each once and in order.
+std::vector<std::string> recorded_mask_shards(const index::Manifest& manifest, const std::string& layer);
 
 }  // namespace tilewright::pipeline

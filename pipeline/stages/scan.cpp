@@ -8,6 +8,7 @@
 #include <mutex>
 #include <set>
 
+#include "geometry/error.h"
 #include "pipeline/stages/scan_duplicates.h"
 #include "pipeline/stages/scan_inputs.h"
 #include "pipeline/stages/scan_tile.h"
@@ -152,8 +153,9 @@ std::vector<TileBand> describe_bands(const ScannedSource& source, const Kind& ki
 }
 
 /// Bands of every file first, so that pixels are read only of tiles that fit together.
-ScannedSource scan_source(const StageInput& in, const std::string& name, const RunContext& context) {
+ScannedSource scan_once(const StageInput& in, const std::string& name, const RunContext& context) {
   ScannedSource source{name, find_inputs(in.job, name), {}, {}};
+  for (const auto& acquisition : source.inputs.acquisitions) source.inputs.known.insert(acquisition.tile_id);
   if (context.limit > 0 && source.inputs.acquisitions.size() > static_cast<std::size_t>(context.limit))
     source.inputs.acquisitions.resize(static_cast<std::size_t>(context.limit));
   const auto hashes = hash_files(in.job, in.manifest, paths_of(source.inputs), context.threads);
@@ -173,6 +175,19 @@ ScannedSource scan_source(const StageInput& in, const std::string& name, const R
   }
   mark_duplicates(source.tiles);
   return source;
+}
+
+/// A file that is replaced while it is read would give the hash of one content and the pixels of
+/// another: then the source is looked at again.
+ScannedSource scan_source(const StageInput& in, const std::string& name, const RunContext& context) {
+  constexpr int kTries = 3;
+  std::vector<std::string> changed;
+  for (int i = 0; i < kTries; ++i) {
+    auto source = scan_once(in, name, context);
+    changed = changed_files(in.job, in.manifest, paths_of(source.inputs));
+    if (changed.empty()) return source;
+  }
+  throw Error::failed("the inputs of source " + name + " change while they are read, such as " + changed.front() + "; run again when their writer is done");
 }
 
 void write_source(index::Manifest& manifest, const ScannedSource& source) {
@@ -195,6 +210,24 @@ void write_tiles(index::Manifest& manifest, const std::vector<ScannedSource>& so
   }
 }
 
+/// Acquisitions that an earlier scan knew and whose files are not among the inputs any more. Their
+/// footprint stays for the map; they have no files, overlaps or views.
+std::vector<index::TileRow> gone_tiles(const StageInput& in, const std::vector<ScannedSource>& sources) {
+  std::map<std::string, std::set<std::string>> inputs;
+  for (const auto& source : sources) inputs[source.name] = source.inputs.known;
+  std::vector<index::TileRow> gone;
+  for (auto& row : index::tiles(in.manifest)) {
+    const auto source = inputs.find(row.source);
+    if (source == inputs.end() || source->second.contains(row.tile_id)) continue;
+    row.status = "removed";
+    row.reason = std::string(index::code(Reason::gone));
+    row.duplicate_of.reset();
+    row.component_id.reset();
+    gone.push_back(std::move(row));
+  }
+  return gone;
+}
+
 void add_notes(const ScannedSource& source, StageReport& report) {
   if (!source.bands.left_out.empty()) {
     std::string names;
@@ -211,7 +244,7 @@ void add_notes(const ScannedSource& source, StageReport& report) {
     for (const auto& note : tile.notes) report.notes.push_back(source.name + ": " + note);
 }
 
-StageReport report_of(const std::vector<ScannedSource>& sources) {
+StageReport report_of(const std::vector<ScannedSource>& sources, std::int64_t gone) {
   std::map<std::string, std::int64_t> by_status;
   std::int64_t tiles = 0, ungrouped = 0;
   StageReport report;
@@ -223,6 +256,8 @@ StageReport report_of(const std::vector<ScannedSource>& sources) {
     tiles += static_cast<std::int64_t>(source.tiles.size());
     add_notes(source, report);
   }
+  by_status["removed"] += gone;
+  tiles += gone;
   report.counts = {{"files", static_cast<std::int64_t>(files.size())}, {"tiles", tiles}, {"ok", by_status["ok"]}, {"duplicate", by_status["duplicate"]},
                    {"quarantined", by_status["quarantined"]}, {"removed", by_status["removed"]}, {"ungrouped", ungrouped}};
   return report;
@@ -234,12 +269,17 @@ StageReport run_scan(const StageInput& in, const RunContext& context) {
   set_up_gdal(std::max<std::size_t>(std::size_t{16} << 20, context.memory_bytes / 8));
   std::vector<ScannedSource> sources;
   for (const auto& [name, config] : in.job.sources) sources.push_back(scan_source(in, name, context));
+  const auto gone = gone_tiles(in, sources);
   in.manifest.in_transaction([&] {
     index::clear_stage(in.manifest, "scan");
     for (const auto& source : sources) write_source(in.manifest, source);
     write_tiles(in.manifest, sources);
+    for (const auto& row : gone) {
+      index::insert(in.manifest, row);
+      index::insert(in.manifest, index::RejectionRow{"scan", row.tile_id, *row.reason, row.path + ": its file is not among the inputs any more"});
+    }
   });
-  return report_of(sources);
+  return report_of(sources, static_cast<std::int64_t>(gone.size()));
 }
 
 }  // namespace tilewright::pipeline

@@ -71,6 +71,17 @@ std::map<std::string, FileHash> hash_files(const Job& job, index::Manifest& mani
   return out;
 }
 
+std::vector<std::string> changed_files(const Job& job, const index::Manifest& manifest, const std::vector<std::string>& paths) {
+  std::vector<std::string> changed;
+  for (const auto& path : paths) {
+    const auto known = index::file_stat(manifest, path);
+    const auto file = job.resolve(path);
+    const bool is_same = !known || (std::filesystem::exists(file) && (same_tuple(*known, stat_of(file, path)) || shard::sha256_file(file) == known->sha256));
+    if (!is_same) changed.push_back(path);
+  }
+  return changed;
+}
+
 namespace {
 
 /// Files beside the rasters that a source names: tables of dates, areas, side-cars of each file.

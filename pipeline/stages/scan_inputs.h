@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct Acquisition {
 struct SourceInputs {
   std::vector<Acquisition> acquisitions;  ///< by key, bytewise
   std::vector<index::RejectionRow> ungrouped;
+  std::set<std::string> known;            ///< tile ids before a limit cuts the list; filled by scan
   std::int64_t file_count = 0;            ///< distinct files, ungrouped too
 };
 
@@ -38,6 +40,9 @@ struct FileHash {
 /// Content hashes by path; known stat tuples save reading (and are written where the manifest can
 /// be written). Threads as `threads`, 0 = all.
 std::map<std::string, FileHash> hash_files(const Job& job, index::Manifest& manifest, const std::vector<std::string>& paths, int threads);
+
+/// Those of `paths` whose content is not the one that was hashed last, told by the stat tuple first.
+std::vector<std::string> changed_files(const Job& job, const index::Manifest& manifest, const std::vector<std::string>& paths);
 
 /// All paths that the inputs name, sorted, once each.
 std::vector<std::string> paths_of(const SourceInputs& inputs);

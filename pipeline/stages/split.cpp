@@ -8,6 +8,7 @@
 #include <map>
 
 #include "geometry/error.h"
+#include "pipeline/config/load.h"
 #include "pipeline/stages/split_locations.h"
 #include "pipeline/stages/split_plane.h"
 #include "pipeline/stages/split_table.h"
@@ -17,6 +18,7 @@ namespace tilewright::pipeline {
 namespace {
 
 constexpr const char* kSplitName = "split";
+constexpr const char* kSettings = "split/settings";
 
 std::string metres(double value) {
   if (!std::isfinite(value)) return "unknown, one of the two is empty";
@@ -45,15 +47,28 @@ index::Split split_of_table(const StageInput& in, const SplitTable& table, const
   return {std::move(by_table.of), index::audit_split(listed, parts)};
 }
 
+/// What decides parts besides the locations.
+std::string settings_of(const Job& job) { return section_json(job, "split") + " " + std::to_string(split_config_of(job).folds); }
+
 void write_split(const StageInput& in, const std::vector<index::SplitLocation>& locations, const std::vector<index::SplitAssignment>& of) {
   in.manifest.in_transaction([&] {
     index::clear_stage(in.manifest, "split");
+    index::set_meta(in.manifest, kSettings, settings_of(in.job));
     for (std::size_t n = 0; n < locations.size(); ++n) {
       if (of[n].part.empty()) continue;
       index::insert(in.manifest, index::SplitRow{kSplitName, locations[n].location_id, of[n].part, of[n].fold});
       index::set_location_split(in.manifest, locations[n].location_id, of[n].part);
     }
   });
+}
+
+/// Parts that an earlier run gave with the same settings stay, whatever scenes have come since.
+void keep_earlier(const StageInput& in, std::vector<index::SplitLocation>& locations) {
+  if (index::meta(in.manifest, kSettings) != settings_of(in.job)) return;
+  std::map<std::string, index::SplitAssignment> parts;
+  for (const auto& row : index::splits(in.manifest, kSplitName)) parts[row.location_id] = {row.part, row.fold};
+  for (auto& location : locations)
+    if (const auto found = parts.find(location.location_id); found != parts.end()) location.earlier = found->second;
 }
 
 void tell(const index::SplitReport& split, StageReport& report) {
@@ -63,6 +78,8 @@ void tell(const index::SplitReport& split, StageReport& report) {
   char share[32];
   std::snprintf(share, sizeof share, "%.1f %%", split.shared_scene_frac * 100);
   report.notes.push_back(std::string(share) + " of test locations share a scene with train");
+  if (split.torn_groups > 0)
+    report.notes.push_back(std::to_string(split.torn_groups) + " groups of locations were joined by later scenes and keep their different parts; new locations in them are guard. A split from scratch: tilewright run JOB --replan");
   report.notes.push_back("least distance between train and test: " + metres(split.min_train_test_m));
 }
 
@@ -99,9 +116,10 @@ index::SplitConfig split_config_of(const Job& job) {
 StageReport run_split(const StageInput& in, const RunContext& context) {
   context.check_stop();
   StageReport report;
-  const auto locations = split_locations_of(in.manifest);
+  auto locations = split_locations_of(in.manifest);
   if (locations.empty()) throw Error::config("split: the workspace has no locations; run: tilewright views JOB");
   const auto& table = in.job.split->table;
+  if (!table) keep_earlier(in, locations);
   const auto split = table ? split_of_table(in, *table, locations, report) : index::split_locations(locations, split_config_of(in.job));
   context.check_stop();
   write_split(in, locations, split.of);

@@ -11,7 +11,9 @@
 #include "geometry/error.h"
 #include "index/view_planner.h"
 #include "pipeline/stages/grid_zone.h"
+#include "pipeline/stages/plan_history.h"
 #include "pipeline/stages/stage.h"
+#include "pipeline/stages/views_append.h"
 #include "pipeline/stages/views_points.h"
 #include "pipeline/stages/views_sample.h"
 #include "pipeline/stages/views_whole.h"
@@ -94,18 +96,98 @@ class ViewsStage {
   ViewsStage(const StageInput& in, const RunContext& context) : in_(in), context_(context), views_(*in.job.views), arena_(std::max(context.threads, 1)) {}
 
   StageReport run() {
+    if (context_.replan)
+      in_.manifest.in_transaction([&] {
+        index::start_over(in_.manifest);
+        index::forget_facts(in_.manifest, "lattice_origin/");
+      });
+    history_ = history();
+    if (history_.same && !context_.is_forced) return *history_.same;
     place_tiles();
-    if (views_.placement == index::Placement::whole) take_whole(plan_whole(tiles_, views_));
-    else plan_zones();
-    if (views_.sample) keep_sample();
+    if (history_.appends) return append();
+    plan();
     reject_unseen_tiles();
     if (outcome_.locations.empty()) throw Error::failed(why_nothing());
     std::ranges::sort(outcome_.locations, {}, &index::LocationRow::location_id);
-    write();
-    return report();
+    for (const auto& why : history_.why_anew) notes_.push_back("planned anew, because a plan goes on only with the same settings: " + why);
+    const auto done = report();
+    write(done);
+    return done;
   }
 
  private:
+  [[nodiscard]] PlanHistory history() const {
+    std::vector<index::TileRow> rows;
+    for (const auto& source : in_.job.view_sources()) std::ranges::move(index::tiles(in_.manifest, source, "ok"), std::back_inserter(rows));
+    return plan_history(in_, rows);
+  }
+
+  void plan() {
+    if (views_.placement == index::Placement::whole) take_whole(plan_whole(tiles_, views_));
+    else plan_zones();
+    if (views_.sample && !grows_by_window()) keep_sample(sampled_locations(in_, outcome_.locations, outcome_.views));
+  }
+
+  /// Windows of a lattice are planned where scenes touch; chips and windows around points are found
+  /// again, each the same wherever others lie.
+  [[nodiscard]] bool grows_by_window() const {
+    return growth_ && views_.placement != index::Placement::whole && views_.placement != index::Placement::points;
+  }
+
+  /// The earlier plan goes on.
+  StageReport append() {
+    PlanGrowth growth(in_, history_, tiles_, context_.is_forced || views_.placement == index::Placement::whole || views_.placement == index::Placement::points);
+    growth_ = &growth;
+    plan();
+    if (!grows_by_window()) growth.adopt(outcome_.locations, outcome_.views);
+    else if (views_.sample) sample_growth();
+    std::ranges::sort(outcome_.locations, {}, &index::LocationRow::location_id);
+    StageReport done;
+    in_.manifest.in_transaction([&] {
+      growth.write(outcome_.locations, outcome_.views);
+      forget_tile_rejections();
+      insert_outcome();
+      take_from_manifest();
+      if (outcome_.locations.empty()) throw Error::failed(why_nothing());
+      done = history_.same ? *history_.same : report();
+      if (!history_.same) growth.tell(done);
+      record_plan(in_.manifest, history_, done);
+    });
+    return done;
+  }
+
+  /// Earlier picks stay; of the new windows those that the sample has room for.
+  void sample_growth() {
+    auto locations = growth_->staying_locations();
+    auto views = growth_->staying_views();
+    locations.insert(locations.end(), outcome_.locations.begin(), outcome_.locations.end());
+    views.insert(views.end(), outcome_.views.begin(), outcome_.views.end());
+    keep_sample(sampled_locations(in_, locations, views));
+  }
+
+  /// Of scenes that are looked at anew or gone.
+  void forget_tile_rejections() {
+    std::set<std::string> subjects;
+    for (const auto& rejection : outcome_.rejections)
+      if (rejection.subject.find('/') == std::string::npos) subjects.insert(rejection.subject);
+    for (const auto& rejection : index::rejections(in_.manifest, "views"))
+      if (history_.is_new(rejection.subject) || history_.removed.contains(rejection.subject)) subjects.insert(rejection.subject);
+    for (const auto& subject : subjects) index::remove_rejections(in_.manifest, "views", subject);
+  }
+
+  /// What is reported of a plan that goes on is the whole of it.
+  void take_from_manifest() {
+    outcome_.locations = index::locations(in_.manifest);
+    outcome_.views = index::views(in_.manifest);
+    for (const auto& view : outcome_.views) outcome_.tiles_with_views.insert(view.tile_id);
+    for (const auto& rejection : index::rejections(in_.manifest, "views"))
+      if (outcome_.tiles_with_views.contains(rejection.subject)) index::remove_rejections(in_.manifest, "views", rejection.subject);
+    outcome_.rejections = index::rejections(in_.manifest, "views");
+    const auto known = outcome_.rejections.size();
+    reject_unseen_tiles();
+    for (auto n = known; n < outcome_.rejections.size(); ++n) index::insert(in_.manifest, outcome_.rejections[n]);
+  }
+
   /// Grids as scan kept them: no raster is opened in this stage.
   void place_tiles() {
     std::map<std::string, geometry::Crs> known;
@@ -127,8 +209,7 @@ class ViewsStage {
   }
 
   /// What is not sampled is as if it had not been planned; only tiles that nothing shows any more say so.
-  void keep_sample() {
-    const auto kept = sampled_locations(in_, outcome_.locations, outcome_.views);
+  void keep_sample(const std::set<std::string>& kept) {
     const auto is_dropped = [&](const std::string& id) { return !kept.contains(id); };
     const auto seen = std::move(outcome_.tiles_with_views);
     outcome_.tiles_with_views.clear();
@@ -153,7 +234,7 @@ class ViewsStage {
   }
 
   void plan_zones() {
-    const auto zones = zones_of(tiles_, in_.job.grid);
+    const auto zones = growth_ ? growth_->zones(tiles_, in_.job.grid) : zones_of(tiles_, in_.job.grid);
     std::vector<int> codes;
     for (const auto& [epsg, members] : zones) codes.push_back(epsg);
     if (views_.placement == index::Placement::points) points_.emplace(in_, context_, tiles_, codes);
@@ -172,16 +253,18 @@ class ViewsStage {
     if (points_) {
       plan = points_->plan_zone(lattice, config, tile_of);
     } else {
-      const auto coverages = cover(lattice, members, tile_of);
-      arena_.execute([&] { plan = index::plan_views(coverages, config); });
+      auto coverages = cover(lattice, members, tile_of);
+      arena_.execute([&] { plan = grows_by_window() ? growth_->grow(epsg, coverages, config) : index::plan_views(coverages, config); });
     }
     outcome_.candidate_windows += plan.candidate_windows;
     const auto crs = geometry::Crs::from_epsg(epsg);
     std::map<std::size_t, geometry::Transform> source_from_zone;
     for (const auto& planned : plan.locations) {
-      outcome_.locations.push_back(location_row(lattice, crs, planned));
+      const auto id = geometry::location_id(lattice, planned.window);
+      if (!grows_by_window() || !growth_->has_location(id)) outcome_.locations.push_back(location_row(lattice, crs, planned));
       for (const auto& view : planned.views) {
         const auto& tile = tiles_[tile_of[view.tile]];
+        if (grows_by_window() && growth_->has_view(id, tile.row.tile_id)) continue;
         add_view(lattice, planned.window, tile, source_from_zone.try_emplace(view.tile, crs, tile.grid.crs).first->second, view);
       }
     }
@@ -286,15 +369,29 @@ class ViewsStage {
            (views_.placement == index::Placement::lattice ? ", or placement: best_phase, whose windows need not stand at multiples of their size" : "");
   }
 
-  void write() {
+  void insert_outcome() {
+    remember_sample(in_);
+    for (const auto& lattice : outcome_.lattices) freeze_origin(in_.manifest, lattice);
+    for (const auto& location : outcome_.locations) index::insert(in_.manifest, location);
+    for (const auto& view : outcome_.views) index::insert(in_.manifest, view);
+    for (const auto& rejection : outcome_.rejections) index::insert(in_.manifest, rejection);
+  }
+
+  /// A plan from scratch: what masks and parts kept of the earlier one goes with it.
+  void write(const StageReport& done) {
     in_.manifest.in_transaction([&] {
-      index::clear_stage(in_.manifest, "views");
-      for (const auto& lattice : outcome_.lattices) freeze_origin(in_.manifest, lattice);
-      remember_sample(in_);
-      for (const auto& location : outcome_.locations) index::insert(in_.manifest, location);
-      for (const auto& view : outcome_.views) index::insert(in_.manifest, view);
-      for (const auto& rejection : outcome_.rejections) index::insert(in_.manifest, rejection);
+      index::start_over(in_.manifest);
+      insert_outcome();
+      record_plan(in_.manifest, history_, done);
     });
+  }
+
+  [[nodiscard]] std::int64_t zone_count() const {
+    if (!growth_) return zones_;
+    std::set<int> zones;
+    for (const auto& lattice : outcome_.lattices) zones.insert(lattice.epsg);
+    for (const auto& location : outcome_.locations) zones.insert(location.epsg);
+    return static_cast<std::int64_t>(zones.size());
   }
 
   [[nodiscard]] StageReport report() const {
@@ -303,7 +400,7 @@ class ViewsStage {
     report.notes = notes_;
     report.counts = {{"tiles", ok_tiles_},
                      {"tiles_without_view", ok_tiles_ - static_cast<std::int64_t>(outcome_.tiles_with_views.size())},
-                     {"zones", zones_},
+                     {"zones", zone_count()},
                      {"candidate_windows", outcome_.candidate_windows},
                      {"locations", static_cast<std::int64_t>(outcome_.locations.size())},
                      {"views", static_cast<std::int64_t>(outcome_.views.size())},
@@ -324,6 +421,8 @@ class ViewsStage {
   Outcome outcome_;
   std::optional<PointPlanner> points_;  ///< placement points only
   std::vector<std::string> notes_;
+  PlanHistory history_;
+  PlanGrowth* growth_ = nullptr;  ///< where the earlier plan goes on
   std::int64_t ok_tiles_ = 0, covered_ = 0, zones_ = 0, not_sampled_ = 0;
 };
 

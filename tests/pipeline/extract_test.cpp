@@ -256,10 +256,8 @@ TEST_F(Extract, ASecondRunWritesNothing) {
 void forget_shards(const fs::path& workspace, const std::string& shard) {
   auto manifest = index::Manifest::open(workspace / "manifest.gpkg", index::Manifest::Mode::create_or_write);
   const auto views = index::views(manifest);
-  const auto settings = index::meta(manifest, "extract/settings");
   manifest.in_transaction([&] {
     index::clear_stage(manifest, "extract");
-    index::set_meta(manifest, "extract/settings", *settings);
     for (const auto& view : views)
       if (view.place && view.place->shard != shard) index::set_view_place(manifest, view.location_id, view.tile_id, *view.place);
   });

@@ -38,6 +38,12 @@ class StageBench {
     context.threads = threads;
     return stage({job, m, folder_ / "work"}, context);
   }
+  StageReport run_forced(StageReport (*stage)(const StageInput&, const RunContext&), index::Manifest& m) const {
+    RunContext context;
+    context.is_forced = true;
+    return stage({job, m, folder_ / "work"}, context);
+  }
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
 
  private:
   TemporaryFolder folder_;

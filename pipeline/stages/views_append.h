@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// A plan that goes on: locations stay, their views grow or shrink, new windows go into free ground.
+#pragma once
+
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "index/extend_views.h"
+#include "pipeline/stages/grid_zone.h"
+#include "pipeline/stages/plan_history.h"
+
+namespace tilewright::pipeline {
+
+/// A location of the earlier plan that a scene has come to, changed under or gone from.
+struct KeptLocation {
+  index::LocationRow row;
+  geometry::LatticeWindow window;
+  std::vector<index::ViewRow> views;   ///< as the manifest has them
+  std::vector<std::string> staying;    ///< tiles of the views that stay
+};
+
+/// Which part of a plan new, changed and gone scenes touch, and what becomes of it.
+class PlanGrowth {
+ public:
+  /// `everything`: look at every location, not only at those that a scene touches.
+  PlanGrowth(const StageInput& in, const PlanHistory& history, const std::vector<PlacedTile>& tiles, bool everything);
+
+  /// Zones as zones_of gives them, but a tile stays where it has views and a new one joins a zone
+  /// that is there. Only tiles that are needed.
+  [[nodiscard]] std::map<int, std::vector<std::size_t>> zones(const std::vector<PlacedTile>& tiles, const GridConfig& grid) const;
+
+  /// Views of the touched locations of a zone, and new windows; `coverages` are used up.
+  index::ViewPlan grow(int epsg, std::vector<index::TileCoverage>& coverages, const index::PlannerConfig& config);
+
+  /// For placements that find every location again: keeps of a whole plan what is there already, and
+  /// leaves in `locations` and `views` what is new.
+  void adopt(std::vector<index::LocationRow>& locations, std::vector<index::ViewRow>& views);
+
+  /// Locations and views of the earlier plan that stay, as the manifest has them.
+  [[nodiscard]] std::vector<index::LocationRow> staying_locations() const;
+  [[nodiscard]] std::vector<index::ViewRow> staying_views() const;
+
+  /// True if the earlier plan has this view and it stays.
+  [[nodiscard]] bool has_view(const std::string& location_id, const std::string& tile_id) const;
+  [[nodiscard]] bool has_location(const std::string& location_id) const { return kept_.contains(location_id) && !dropped_.contains(location_id); }
+
+  /// Forgets what goes and records every change; then the caller inserts what is new. In a transaction.
+  void write(std::span<const index::LocationRow> new_locations, std::span<const index::ViewRow> new_views) const;
+
+  /// Views and tiles of the manifest after `write`, and what changed since the earlier plan.
+  void tell(StageReport& report) const;
+
+ private:
+  [[nodiscard]] std::string fate_of(const std::string& tile_id) const;
+  void read_plan(bool everything);
+  void find_needed(const std::vector<PlacedTile>& tiles);
+  void settle(const KeptLocation& kept, const std::set<std::string>& seen, int min_views);
+  [[nodiscard]] std::vector<index::PlanChangeRow> changes(std::span<const index::LocationRow> new_locations,
+                                                          std::span<const index::ViewRow> new_views) const;
+
+  const StageInput& in_;
+  const PlanHistory& history_;
+  std::map<std::string, KeptLocation> kept_;                            ///< touched, by id
+  std::map<int, std::vector<geometry::LatticeWindow>> untouched_;       ///< by zone
+  std::map<std::string, int> zone_of_tile_;                             ///< of tiles that views show
+  std::map<std::string, std::vector<geometry::Box>> known_boxes_;       ///< of those tiles
+  std::set<std::string> needed_;                                        ///< tiles whose masks are asked for
+  std::map<std::string, int> counts_;                                   ///< views of each touched location that stays
+  std::set<std::string> dropped_;                                       ///< locations
+  std::set<std::pair<std::string, std::string>> gone_;                  ///< views: location, tile
+};
+
+}  // namespace tilewright::pipeline

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plans that go on: new, changed and gone scenes, and what stays as it was.
+#include <map>
+#include <random>
+#include <set>
+
+#include "geometry/error.h"
+#include "geometry/grid.h"
+#include "index/manifest.h"
+#include "index/shard/sha256.h"
+#include "tests/pipeline/stage_bench.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+
+TinyRaster at(double x, double y, int seed, int width = 40, int height = 40) {
+  TinyRaster raster;
+  raster.width = width;
+  raster.height = height;
+  raster.transform = {x, 10, 0, y, 0, -10};
+  raster.nodata = 0;
+  raster.pixel = [seed](int, int col, int row) { return 1 + (seed * 37 + col * 7 + row * 13) % 250; };
+  return raster;
+}
+
+using Id = std::pair<std::string, std::string>;
+
+/// All stages up to split on tiles of data/, one step of a history after the other.
+class Append : public ::testing::Test {
+ protected:
+  Append() {
+    bench_.job.sources[0].second.date = DateConfig{.name = "_(\\d{8})", .format = "%Y%m%d"};
+    bench_.job.grid.resolution_m = 10;
+    bench_.job.views = ViewsConfig{.patch_px = 16};
+    bench_.job.extract.shard_mb = 1;
+    bench_.job.split = SplitConfig{.block_m = 200, .guard_m = 0, .fractions = {.train = 1, .val = 0, .test = 0}};
+    bench_.write_text("labels.geojson", R"({"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {},
+      "geometry": {"type": "Polygon", "coordinates": [[[14.99, 45.13], [15.02, 45.13], [15.02, 45.16], [14.99, 45.16], [14.99, 45.13]]]}}]})");
+    LayerConfig layer;
+    layer.vector = "labels.geojson";
+    layer.draw = Draw::polygons;
+    layer.extent.kind = ExtentKind::all;
+    bench_.job.layers.emplace_back("fields", layer);
+  }
+
+  StageReport views(index::Manifest& m, int threads = 2) const {
+    bench_.run(run_scan, m, threads);
+    bench_.run(run_graph, m, threads);
+    return bench_.run(run_views, m, threads);
+  }
+  StageReport step(index::Manifest& m, int threads = 2) const {
+    const auto report = views(m, threads);
+    for (auto* stage : {run_extract, run_label, run_split}) bench_.run(stage, m, threads);
+    return report;
+  }
+  void remove(const std::string& name) const { fs::remove(bench_.folder() / "data" / name); }
+  static std::string id_of(index::Manifest& m, const std::string& name) {
+    for (const auto& tile : index::tiles(m))
+      if (tile.path.ends_with(name)) return tile.tile_id;
+    return "not there";
+  }
+  static std::map<Id, index::ViewRow> views_of(index::Manifest& m) {
+    std::map<Id, index::ViewRow> out;
+    for (auto& view : index::views(m)) out.emplace(Id(view.location_id, view.tile_id), std::move(view));
+    return out;
+  }
+  static std::set<std::string> locations_of(index::Manifest& m) {
+    std::set<std::string> out;
+    for (const auto& location : index::locations(m)) out.insert(location.location_id);
+    return out;
+  }
+  /// Path and hash of every shard.
+  [[nodiscard]] std::map<std::string, std::string> shards() const {
+    std::map<std::string, std::string> out;
+    for (const auto& entry : fs::directory_iterator(bench_.folder() / "work/shards")) out[entry.path().filename()] = shard::sha256_file(entry.path());
+    return out;
+  }
+  static std::map<std::string, std::string> changes_of(index::Manifest& m, int plan) {
+    std::map<std::string, std::string> out;
+    for (const auto& row : index::plan_changes(m))
+      if (row.plan == plan) out[row.subject] = row.change;
+    return out;
+  }
+  static bool same_place(const index::ViewRow& a, const index::ViewRow& b) {
+    return a.place && b.place && a.place->shard == b.place->shard && a.place->byte_offset == b.place->byte_offset && a.place->sha256 == b.place->sha256;
+  }
+
+  StageBench bench_;
+};
+
+TEST_F(Append, LocationsStayAndTheirViewsGrow) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  bench_.write("b_20200201.tif", at(500160, 5000000, 2));
+  auto m = bench_.manifest();
+  step(m);
+  const auto before = views_of(m);
+  const auto places = locations_of(m);
+  const auto files = shards();
+  bench_.write("c_20200301.tif", at(500080, 4999920, 3, 80, 80));
+  const auto report = step(m);
+  const auto now = views_of(m);
+  EXPECT_THAT(locations_of(m), IsSupersetOf(places));
+  EXPECT_GT(locations_of(m).size(), places.size());
+  for (const auto& [id, view] : before) {
+    ASSERT_TRUE(now.contains(id)) << id.first;
+    EXPECT_TRUE(same_place(view, now.at(id))) << id.first;
+  }
+  for (const auto& [name, hash] : files) EXPECT_EQ(shards().at(name), hash) << name << " was written again";
+  EXPECT_GT(shards().size(), files.size());
+  const auto c = id_of(m, "c_20200301.tif");
+  std::int64_t grown = 0;
+  for (const auto& [id, view] : now) {
+    if (before.contains(id)) continue;
+    grown += places.contains(id.first) ? 1 : 0;
+    if (places.contains(id.first)) EXPECT_EQ(id.second, c) << "an old location can only have got the new tile";
+  }
+  EXPECT_GT(grown, 0);
+  EXPECT_EQ(count_of(report, "views_added"), grown);
+  EXPECT_EQ(count_of(report, "locations"), static_cast<std::int64_t>(locations_of(m).size()));
+  EXPECT_EQ(index::masks(m).size(), locations_of(m).size());
+  EXPECT_EQ(index::splits(m, "split").size(), locations_of(m).size());
+}
+
+TEST_F(Append, NothingNewIsNothingDone) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  bench_.write("b_20200201.tif", at(500160, 5000000, 2));
+  auto m = bench_.manifest();
+  step(m);
+  bench_.write("c_20200301.tif", at(500080, 4999920, 3, 80, 80));
+  const auto first = step(m);
+  const auto dump = index::canonical_dump(m);
+  const auto again = step(m);
+  EXPECT_EQ(again.counts, first.counts);
+  EXPECT_EQ(again.notes, first.notes);
+  EXPECT_EQ(index::canonical_dump(m), dump);
+}
+
+TEST_F(Append, AGoneSceneIsMarkedAndItsViewsLeave) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  bench_.write("b_20200201.tif", at(500160, 5000000, 2));
+  bench_.write("c_20200301.tif", at(501000, 5000000, 3));
+  auto m = bench_.manifest();
+  step(m);
+  const auto before = views_of(m);
+  const auto files = shards();
+  const auto c = id_of(m, "c_20200301.tif"), b = id_of(m, "b_20200201.tif");
+  remove("c_20200301.tif");
+  remove("b_20200201.tif");
+  const auto report = step(m);
+  EXPECT_EQ(index::tile(m, c)->status, "removed");
+  EXPECT_EQ(index::tile(m, c)->reason, "gone");
+  EXPECT_FALSE(index::tile(m, c)->geom.empty());
+  EXPECT_EQ(count_of(report, "tiles_removed"), 2);
+  for (const auto& [id, view] : before) {
+    const bool stays = id.second != b && id.second != c;
+    EXPECT_EQ(views_of(m).contains(id), stays);
+    if (stays) EXPECT_TRUE(same_place(view, views_of(m).at(id)));
+  }
+  for (const auto& location : index::locations(m)) EXPECT_GE(location.view_count, 1);
+  EXPECT_EQ(index::masks(m).size(), locations_of(m).size());
+  EXPECT_EQ(shards(), files) << "bytes stay until gc";
+  EXPECT_EQ(changes_of(m, 2).at(c), "removed");
+  const auto plain = index::rejections(m, "scan");
+  EXPECT_EQ(std::ranges::count_if(plain, [](const auto& row) { return row.reason == "gone"; }), 2);
+}
+
+TEST_F(Append, ASceneThatComesBackIsSeenAgain) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  bench_.write("b_20200201.tif", at(500000, 5000000, 2));
+  auto m = bench_.manifest();
+  step(m);
+  const auto ids = views_of(m).size();
+  const auto b = id_of(m, "b_20200201.tif");
+  remove("b_20200201.tif");
+  step(m);
+  EXPECT_EQ(views_of(m).size() * 2, ids);
+  bench_.write("b_20200201.tif", at(500000, 5000000, 2));
+  step(m);
+  EXPECT_EQ(views_of(m).size(), ids);
+  EXPECT_EQ(index::tile(m, b)->status, "ok");
+  EXPECT_EQ(changes_of(m, 3).at(b), "added");
+}
+
+TEST_F(Append, AChangedSceneRedoesItsViewsAndNoOthers) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  bench_.write("b_20200201.tif", at(500000, 5000000, 2));
+  auto m = bench_.manifest();
+  step(m);
+  const auto before = views_of(m);
+  bench_.write("b_20200201.tif", at(500000, 5000000, 77));
+  const auto b = id_of(m, "b_20200201.tif");
+  const auto report = step(m);
+  const auto now = views_of(m);
+  ASSERT_EQ(now.size(), before.size());
+  std::int64_t redone = 0;
+  for (const auto& [id, view] : before) {
+    EXPECT_EQ(same_place(view, now.at(id)), id.second != b);
+    redone += id.second == b ? 1 : 0;
+    if (id.second == b) EXPECT_NE(view.place->sha256, now.at(id).place->sha256);
+  }
+  EXPECT_EQ(count_of(report, "views_redone"), redone);
+  EXPECT_EQ(changes_of(m, 2).at(b), "changed");
+}
+
+TEST_F(Append, TheTwinTakesThePlaceOfAGoneScene) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  bench_.write("b1_20200201.tif", at(500000, 5000000, 2));
+  fs::copy_file(bench_.folder() / "data/b1_20200201.tif", bench_.folder() / "data/b2_20200201.tif");
+  auto m = bench_.manifest();
+  step(m);
+  const bool first_is_kept = index::tile(m, id_of(m, "b1_20200201.tif"))->status == "ok";
+  const std::string kept = first_is_kept ? "b1_20200201.tif" : "b2_20200201.tif", twin = first_is_kept ? "b2_20200201.tif" : "b1_20200201.tif";
+  EXPECT_EQ(index::tile(m, id_of(m, twin))->status, "duplicate");
+  const auto places = locations_of(m);
+  remove(kept);
+  step(m);
+  EXPECT_EQ(index::tile(m, id_of(m, twin))->status, "ok");
+  EXPECT_EQ(locations_of(m), places);
+  for (const auto& id : places) EXPECT_TRUE(views_of(m).contains(Id(id, id_of(m, twin))));
+}
+
+TEST_F(Append, OtherSettingsPlanAnewAndSayWhy) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  auto m = bench_.manifest();
+  step(m);
+  bench_.job.views->patch_px = 8;
+  const auto report = step(m);
+  EXPECT_EQ(count_of(report, "locations"), 25);
+  ASSERT_FALSE(report.notes.empty());
+  EXPECT_THAT(report.notes.back(), HasSubstr("patch_px 16 -> 8"));
+  EXPECT_EQ(index::masks(m).size(), 25U);
+}
+
+TEST_F(Append, ADroppedLocationFreesItsGround) {
+  bench_.job.views->min_views = 2;
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  bench_.write("b_20200201.tif", at(500000, 5000000, 2));
+  auto m = bench_.manifest();
+  step(m);
+  const auto first = locations_of(m);
+  ASSERT_EQ(first.size(), 4U);
+  remove("b_20200201.tif");
+  bench_.write("c_20200301.tif", at(500160, 5000000, 3));
+  step(m);
+  for (const auto& location : index::locations(m)) EXPECT_GE(location.view_count, 2);
+  std::set<std::string> dropped;
+  for (const auto& [subject, change] : changes_of(m, 2))
+    if (change == "dropped") dropped.insert(subject);
+  EXPECT_FALSE(dropped.empty());
+  EXPECT_EQ(index::masks(m).size(), locations_of(m).size());
+}
+
+TEST_F(Append, NoLocationLeftIsAnError) {
+  bench_.job.views->min_views = 2;
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  bench_.write("b_20200201.tif", at(500000, 5000000, 2));
+  auto m = bench_.manifest();
+  step(m);
+  const auto dump = index::locations(m).size();
+  remove("b_20200201.tif");
+  try {
+    step(m);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::failed);
+    EXPECT_THAT(error.what(), HasSubstr("min_views is 2"));
+  }
+  EXPECT_EQ(index::locations(m).size(), dump) << "the earlier plan stays";
+}
+
+TEST_F(Append, ALayerThatIsDrawnDifferentlyIsDrawnAnewAlone) {
+  auto other = bench_.job.layers[0].second;
+  bench_.job.layers.emplace_back("more", other);
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  auto m = bench_.manifest();
+  step(m);
+  const auto before = index::masks(m, "fields");
+  bench_.job.layers[1].second.class_rule.constant = 9;
+  const auto time = fs::last_write_time(bench_.folder() / "work/shards/fields-000000.tar");
+  const auto hash = shards().at("more-000000.tar");
+  bench_.run(run_label, m);
+  EXPECT_EQ(fs::last_write_time(bench_.folder() / "work/shards/fields-000000.tar"), time);
+  EXPECT_NE(shards().at("more-000000.tar"), hash);
+  bench_.job.layers.pop_back();
+  bench_.run(run_label, m);
+  EXPECT_TRUE(index::masks(m, "more").empty());
+  EXPECT_EQ(index::masks(m, "fields").size(), before.size());
+}
+
+TEST_F(Append, ForcedExtractAndLabelGiveTheSameBytes) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  auto m = bench_.manifest();
+  step(m);
+  bench_.write("b_20200201.tif", at(500080, 5000000, 2));
+  step(m);
+  const auto files = shards();
+  ASSERT_GE(files.size(), 8U) << "two generations of images and masks";
+  const auto dump = index::canonical_dump(m);
+  m.in_transaction([&] {
+    index::clear_stage(m, "extract");
+    index::clear_stage(m, "label");
+  });
+  step(m);
+  EXPECT_EQ(shards(), files);
+  EXPECT_EQ(index::canonical_dump(m), dump);
+}
+
+/// Clouds of nodata, so that windows are valid in some tiles and not in others.
+TinyRaster speckled(std::mt19937& random) {
+  const auto step = [&](int count) { return static_cast<int>(random() % static_cast<unsigned>(count)); };
+  auto raster = at(500000 + 10 * step(40), 5000000 - 10 * step(40), step(1000), 20 + step(30), 20 + step(30));
+  const int hole_col = step(40), hole_row = step(40), hole = step(12), seed = step(1000);
+  raster.pixel = [=](int, int col, int row) {
+    const bool is_hole = std::abs(col - hole_col) < hole && std::abs(row - hole_row) < hole;
+    return is_hole ? 0 : 1 + (seed + col * 7 + row * 13) % 250;
+  };
+  return raster;
+}
+
+/// What holds of any plan, found by looking at every tile and every window.
+void expect_sound(const StageBench& bench, index::Manifest& m) {
+  std::map<std::string, geometry::Bitmask> valid;
+  std::map<std::string, geometry::Affine> affine;
+  for (const auto& row : index::tiles(m, "", "ok")) {
+    const auto reader = open_tile(bench.job, m, row);
+    valid[row.tile_id] = reader.valid_mask();
+    affine[row.tile_id] = reader.affine();
+  }
+  const auto locations = index::locations(m);
+  for (const auto& location : locations) {
+    std::set<std::string> seen;
+    for (const auto& view : index::views(m, location.location_id)) seen.insert(view.tile_id);
+    EXPECT_EQ(static_cast<int>(seen.size()), location.view_count);
+    EXPECT_GE(location.view_count, bench.job.views->min_views);
+    std::set<std::string> covering;
+    for (const auto& [tile_id, mask] : valid) {
+      const auto col = std::llround((location.ulx - affine[tile_id].c) / 10), row = std::llround((affine[tile_id].f - location.uly) / 10);
+      bool is_covered = true;
+      for (int y = 0; y < location.size_px && is_covered; ++y)
+        for (int x = 0; x < location.size_px && is_covered; ++x)
+          is_covered = col + x >= 0 && row + y >= 0 && col + x < mask.width() && row + y < mask.height() && mask.get(col + x, row + y);
+      if (is_covered) covering.insert(tile_id);
+    }
+    EXPECT_EQ(seen, covering) << location.location_id;
+  }
+  for (std::size_t a = 0; a < locations.size(); ++a)
+    for (std::size_t b = a + 1; b < locations.size(); ++b) {
+      const double size = 10 * locations[a].size_px;
+      const bool apart = std::abs(locations[a].ulx - locations[b].ulx) >= size || std::abs(locations[a].uly - locations[b].uly) >= size;
+      EXPECT_TRUE(apart) << locations[a].location_id << " " << locations[b].location_id;
+    }
+}
+
+TEST_F(Append, AnyHistoryGivesASoundPlanThatLookingEverywhereConfirms) {
+  for (unsigned seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    bench_.job.views->patch_px = 8;
+    bench_.job.views->min_views = 1 + static_cast<int>(seed % 3 == 0);
+    fs::remove_all(bench_.folder() / "data");
+    std::vector<std::string> names;
+    auto m = bench_.manifest("h" + std::to_string(seed) + ".gpkg");
+    auto threaded = bench_.manifest("t" + std::to_string(seed) + ".gpkg");
+    for (int day = 1; day <= 4; ++day) {
+      const auto earlier = locations_of(m);
+      if (day > 2) remove(names[random() % names.size()]);
+      if (day > 1) bench_.write(names[random() % names.size()], speckled(random));
+      for (int n = 0; n < 3; ++n) {
+        names.push_back("t_2020" + std::string(day < 10 ? "0" : "") + std::to_string(day) + "0" + std::to_string(n + 1) + ".tif");
+        bench_.write(names.back(), speckled(random));
+      }
+      try {
+        views(m, 1);
+      } catch (const Error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("no location results"));
+        break;
+      }
+      expect_sound(bench_, m);
+      const auto changes = changes_of(m, day);
+      for (const auto& id : earlier)
+        if (!locations_of(m).contains(id)) EXPECT_EQ(changes.at(id), "dropped");
+      const auto dump = index::canonical_dump(m);
+      bench_.run_forced(run_views, m);
+      EXPECT_EQ(index::canonical_dump(m), dump) << "day " << day;
+      views(threaded, 3);
+      EXPECT_EQ(index::canonical_dump(threaded), dump) << "day " << day;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tilewright::pipeline

@@ -91,8 +91,8 @@ void redo_shard(Manifest&, const std::string& shard);
 void start_over(Manifest&);
 /// Facts of `meta` whose key begins with `prefix`, but for the schema's and those under "local/".
 void forget_facts(Manifest&, const std::string& prefix = "");
-/// Rejections of `stage` whose subject is `subject` or begins with `subject` and a slash.
-void remove_rejections(Manifest&, const std::string& stage, const std::string& subject);
+/// Rejections of `stage` whose subject is `subject` or begins with `subject` and a slash; "" = all.
+void remove_rejections(Manifest&, const std::string& stage, const std::string& subject = "");
 
 /// Removes what a stage wrote (its rows and rejections), before it writes anew.
 /// scan: tile, tile_file; graph: overlap, component_id; views: location, view, plan_tile,

@@ -80,7 +80,7 @@ void forget_facts(Manifest& m, const std::string& prefix) {
 
 /// '0' is the character after '/': a range of the index instead of a scan.
 void remove_rejections(Manifest& m, const std::string& stage, const std::string& subject) {
-  write(m, "removing rejections", "DELETE FROM rejection WHERE stage = ?1 AND (subject = ?2 OR (subject > ?3 AND subject < ?4))", stage, subject,
+  write(m, "removing rejections", "DELETE FROM rejection WHERE stage = ?1 AND (?2 = '' OR subject = ?2 OR (subject > ?3 AND subject < ?4))", stage, subject,
         subject + "/", subject + "0");
 }
 

@@ -83,6 +83,7 @@ int run_gc(const Invocation&);
 int run_inspect(const Invocation&);
 int run_explain(const Invocation&);
 int run_verify(const Invocation&);
+int run_repair(const Invocation&);
 int run_report(const Invocation&);
 int run_synth(const Invocation&);
 int run_doctor(const Invocation&);

@@ -39,6 +39,8 @@ constexpr std::array kCommands{
                "stage, tile_id, location_id, location_id/tile_id, object_id or path of a file", kJobFlags | kJsonFlag, run_explain},
     CommandRow{"verify", "rehash everything and compare with the manifest", "JOB", kPlaceHelp, "", "", kJobFlags | kMachineFlags | kJsonFlag | kProgressFlags,
                run_verify},
+    CommandRow{"repair", "make anew what verify finds damaged, in its old place", "JOB", kPlaceHelp, "", "",
+               kJobFlags | kMachineFlags | kJsonFlag | kProgressFlags, run_repair},
     CommandRow{"report", "write report.html: one file, no network", kJob, kPlaceHelp, "", "", kJobFlags | kJsonFlag, run_report},
     CommandRow{"synth", "make a test world with known truth", "KIND", "region", "DIR", "folder to write into", kSynthFlags | kJsonFlag, run_synth},
     CommandRow{"doctor", "versions, libraries, memory, training devices", "", "", "", "", kDoctorFlags | kJsonFlag, run_doctor},

@@ -232,7 +232,7 @@ std::string verify_text(const VerifyReport& report) {
   for (const auto& damage : report.damages)
     text += damage.file + (damage.object.empty() ? "" : ", " + damage.object) + ": " + damage.found + "\n";
   text += std::to_string(report.files) + " files, " + std::to_string(report.members) + " members, " + std::to_string(report.bytes) + " bytes looked at: " +
-          (report.is_sound() ? "all as recorded" : std::to_string(report.damages.size()) + " damages; make the stage of the file anew: tilewright run JOB --force STAGE (extract for images, label for masks, train for runs)") + "\n";
+          (report.is_sound() ? "all as recorded" : std::to_string(report.damages.size()) + " damages; shards and datasets are made anew by: tilewright repair JOB; runs by: tilewright run JOB --force train") + "\n";
   if (!report.tree_hash.empty()) text += "tree hash " + report.tree_hash + "\n";
   return text;
 }

@@ -167,6 +167,7 @@ class ViewsStage {
 
   /// Of scenes that are looked at anew or gone.
   void forget_tile_rejections() {
+    if (!grows_by_window()) return index::remove_rejections(in_.manifest, "views");  // all are found again
     std::set<std::string> subjects;
     for (const auto& rejection : outcome_.rejections)
       if (rejection.subject.find('/') == std::string::npos) subjects.insert(rejection.subject);

@@ -66,7 +66,7 @@ TEST_F(BadWorkspace, ADamagedShardIsFoundNamedAndMadeAnew) {
   const auto verify = tests::run_tilewright({"verify", region().work().string()});
   EXPECT_EQ(verify.code, kFailed) << verify;
   EXPECT_THAT(verify.out + verify.err, testing::HasSubstr("shards/optical-000000.tar"));
-  EXPECT_THAT(verify.out + verify.err, testing::HasSubstr("--force STAGE"));
+  EXPECT_THAT(verify.out + verify.err, testing::HasSubstr("tilewright repair"));
   EXPECT_EQ(run({"--force", "extract"}).code, 0);
   expect_good_job_goes_on();
 }

@@ -188,5 +188,54 @@ TEST(SplitAudit, SeesLeaksOfAForeignSplit) {
   EXPECT_EQ(report.shared_scene_frac, 0.5);
 }
 
+/// The earlier part of each location, by id.
+void keep(std::vector<SplitLocation>& locations, const std::vector<SplitLocation>& before, const Split& split) {
+  std::map<std::string, SplitAssignment> of;
+  for (std::size_t n = 0; n < before.size(); ++n) of[before[n].location_id] = split.of[n];
+  for (auto& location : locations)
+    if (const auto found = of.find(location.location_id); found != of.end()) location.earlier = found->second;
+}
+
+TEST(SplitByGroup, ASceneThatJoinsGroupsTearsNone) {
+  const auto before = field(200, 3);  // 20 scenes of ten columns
+  const SplitConfig config{.unit = SplitUnit::acquisition, .seed = 5, .folds = 3};
+  const auto first = split_locations(before, config);
+  auto now = before;
+  for (std::size_t n = 0; n < now.size(); ++n)
+    if (n % 30 < 3) now[n].tile_ids.push_back("a-joins-all");  // a smaller id, seen by every group
+  auto extra = location_at(900000, 5000000, 320);
+  extra.tile_ids = {"a-joins-all"};
+  now.push_back(extra);
+  auto lonely = location_at(950000, 5000000, 320);
+  lonely.tile_ids = {"z-alone"};
+  now.push_back(lonely);
+  auto grown = location_at(960000, 5000000, 320);
+  grown.tile_ids = {"s-7"};
+  EXPECT_NE(split_locations(before, config).of, std::vector<SplitAssignment>());
+  keep(now, before, first);
+  const auto second = split_locations(now, config);
+  for (std::size_t n = 0; n < before.size(); ++n) EXPECT_EQ(second.of[n], first.of[n]) << n;
+  EXPECT_EQ(second.of[before.size()].part, "guard");
+  EXPECT_EQ(second.report.torn_groups, 1);
+  EXPECT_NE(second.of[before.size() + 1].part, "guard");
+  // A group that one part has gives it to its new members.
+  auto calm = before;
+  calm.push_back(grown);
+  keep(calm, before, first);
+  const auto third = split_locations(calm, config);
+  EXPECT_EQ(third.report.torn_groups, 0);
+  EXPECT_EQ(third.of.back().part, first.of[7 * 30].part);
+  EXPECT_EQ(third.of.back().fold, first.of[7 * 30].fold);
+}
+
+TEST(SplitByBlock, AnEarlierPartStaysThoughANewZoneComesNear) {
+  auto locations = field(10, 10);
+  for (auto& location : locations) location.earlier = SplitAssignment{"val", 1};
+  locations[3].earlier.reset();
+  const auto split = split_locations(locations, {.block_m = 1500, .guard_m = 100, .train = 0, .val = 1, .test = 0});
+  for (std::size_t n = 0; n < locations.size(); ++n)
+    if (n != 3) EXPECT_EQ(split.of[n], (SplitAssignment{"val", 1}));
+}
+
 }  // namespace
 }  // namespace tilewright::index

@@ -8,6 +8,7 @@
 #include "geometry/grid.h"
 #include "index/manifest.h"
 #include "index/shard/sha256.h"
+#include "pipeline/runner/explain.h"
 #include "tests/pipeline/stage_bench.h"
 
 namespace tilewright::pipeline {
@@ -307,6 +308,93 @@ TEST_F(Append, ForcedExtractAndLabelGiveTheSameBytes) {
   step(m);
   EXPECT_EQ(shards(), files);
   EXPECT_EQ(index::canonical_dump(m), dump);
+}
+
+TEST_F(Append, ChipsGrowByTheirGrid) {
+  bench_.job.views->placement = index::Placement::whole;
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1, 24, 24));
+  bench_.write("b_20200101.tif", at(500500, 5000000, 2, 24, 24));
+  auto m = bench_.manifest();
+  step(m);
+  const auto before = views_of(m);
+  ASSERT_EQ(before.size(), 2U);
+  const auto files = shards();
+  bench_.write("a_20200201.tif", at(500000, 5000000, 3, 24, 24));
+  bench_.write("c_20200101.tif", at(501000, 5000000, 4, 24, 24));
+  step(m);
+  EXPECT_EQ(locations_of(m).size(), 3U);
+  EXPECT_EQ(views_of(m).size(), 4U);
+  for (const auto& [id, view] : before) EXPECT_TRUE(same_place(view, views_of(m).at(id)));
+  for (const auto& [name, hash] : files) EXPECT_EQ(shards().at(name), hash);
+  remove("b_20200101.tif");
+  const auto report = step(m);
+  EXPECT_EQ(locations_of(m).size(), 2U);
+  EXPECT_EQ(count_of(report, "locations_dropped"), 1);
+  EXPECT_EQ(index::masks(m).size(), 2U);
+}
+
+TEST_F(Append, AFileThatIsReplacedWhileItIsReadIsReadAgain) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  bench_.write("b_20200201.tif", at(500000, 5000000, 2));
+  bench_.write("later.tiff", at(500000, 5000000, 99));
+  auto m = bench_.manifest();
+  RunContext context;
+  bool is_swapped = false;
+  context.on_progress = [&](const Progress& progress) {
+    if (progress.stage != "scan" || progress.done < 2 || is_swapped) return;
+    is_swapped = true;
+    fs::rename(bench_.folder() / "data/later.tiff", bench_.folder() / "data/a_20200101.tif");
+  };
+  run_scan({bench_.job, m, bench_.folder() / "work"}, context);
+  ASSERT_TRUE(is_swapped);
+  const auto row = index::tile(m, id_of(m, "a_20200101.tif"));
+  EXPECT_EQ(row->sha256, shard::sha256_file(bench_.folder() / "data/a_20200101.tif"));
+  auto other = bench_.manifest("other.gpkg");
+  bench_.run(run_scan, other);
+  EXPECT_EQ(index::canonical_dump(m), index::canonical_dump(other));
+}
+
+TEST_F(Append, AFileThatIsReplacedAfterScanIsNotCut) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  auto m = bench_.manifest();
+  views(m);
+  bench_.write("a_20200101.tif", at(500000, 5000000, 2));
+  try {
+    bench_.run(run_extract, m);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("data:a_20200101.tif was replaced since scan"));
+    EXPECT_THAT(error.what(), HasSubstr("--from scan"));
+  }
+  for (const auto& view : index::views(m)) EXPECT_FALSE(view.place);
+  step(m);
+  EXPECT_FALSE(index::views(m).empty());
+  for (const auto& view : index::views(m)) EXPECT_TRUE(view.place);
+}
+
+TEST_F(Append, ExplainTellsWhatLaterPlansDid) {
+  bench_.write("a_20200101.tif", at(500000, 5000000, 1));
+  bench_.write("b_20200201.tif", at(500000, 5000000, 2));
+  bench_.write("c_20200301.tif", at(501000, 5000000, 3));
+  auto m = bench_.manifest();
+  step(m);
+  const auto first = *locations_of(m).begin();
+  std::string lonely;
+  const auto a = id_of(m, "a_20200101.tif"), b = id_of(m, "b_20200201.tif"), c = id_of(m, "c_20200301.tif");
+  for (const auto& [id, view] : views_of(m))
+    if (id.second == c) lonely = id.first;
+  bench_.write("b_20200201.tif", at(500000, 5000000, 7));
+  remove("c_20200301.tif");
+  step(m);
+  const StageInput in{bench_.job, m, bench_.folder() / "work"};
+  EXPECT_THAT(explain_item(in, a, false), HasSubstr("change: kept"));
+  EXPECT_THAT(explain_item(in, b, false), HasSubstr("why: the content or date of the scene changed"));
+  EXPECT_THAT(explain_item(in, c, false), HasSubstr("why: the scene is removed (gone)"));
+  EXPECT_THAT(explain_item(in, first, false), HasSubstr("change: planned"));
+  EXPECT_THAT(explain_item(in, first + "/" + b, false), HasSubstr("change: redone"));
+  EXPECT_THAT(explain_item(in, lonely, false), HasSubstr("state: not in the plan any more"));
+  EXPECT_THAT(explain_item(in, lonely + "/" + c, false), HasSubstr("change: removed"));
+  EXPECT_THAT(explain_item(in, "views", false), HasSubstr("view redone: 4"));
 }
 
 /// Clouds of nodata, so that windows are valid in some tiles and not in others.

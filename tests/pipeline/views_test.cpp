@@ -216,7 +216,8 @@ TEST_F(ViewsStageTest, FrozenOriginSurvivesNewTilesOfAnotherPhase) {
   for (int n = 1; n < 4; ++n) bench_.write("n_2020020" + std::to_string(n) + ".tif", at(700001, 5000000));
   const auto report = run(m);
   EXPECT_EQ(index::meta(m, "lattice_origin/32633/10"), "3 7");
-  EXPECT_TRUE(report.notes.empty());
+  ASSERT_FALSE(report.notes.empty());
+  EXPECT_THAT(report.notes[0], HasSubstr("(3, 7)"));
   EXPECT_EQ(lattice_of(m, index::locations(m)[0]).origin, (geometry::MapXY{3, 7}));
 }
 

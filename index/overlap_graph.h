@@ -9,6 +9,7 @@
 
 #include "geometry/polygon.h"
 #include "index/rows.h"
+#include "index/self_join.h"
 
 namespace tilewright::index {
 
@@ -28,10 +29,6 @@ struct OverlapGraph {
 /// area are none. Same bytes for any `threads` and input order. Antimeridian: geometries are split
 /// at 180 degrees on input and parts are boxed one by one.
 OverlapGraph build_overlap_graph(std::span<const Footprint> footprints, int threads);
-
-/// Pairs (i < j) of boxes that touch or overlap, ordered: the fast self-join alone (bench, tests).
-std::vector<std::pair<std::uint32_t, std::uint32_t>> touching_pairs(
-    std::span<const geometry::Box> boxes);
 
 /// Days between two timestamps, nullopt if one is missing.
 std::optional<double> days_apart(const Timestamp& a, const Timestamp& b);

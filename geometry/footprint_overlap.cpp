@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+// Walks along both outlines from crossing to crossing and adds what lies below the pieces inside.
+#include "geometry/footprint_overlap.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+#include "geometry/exact_side.h"
+
+namespace tilewright::geometry {
+namespace {
+
+constexpr std::uint32_t kFan = 8;           // edges a box, boxes a box
+constexpr double kTolerance = 1e-12;        // of the footprint, an edge
+constexpr double kMetresADegree = 111'000, kPi = 3.14159265358979323846;
+constexpr double kNearTie = 1e-9;           // crossings of an edge nearer than this may come in any order
+
+double twice_turn(const std::vector<LonLat>& ring) {
+  double sum = 0;
+  for (std::size_t k = 1; k + 1 < ring.size(); ++k)
+    sum += (ring[k].lon_deg - ring[0].lon_deg) * (ring[k + 1].lat_deg - ring[0].lat_deg) -
+           (ring[k].lat_deg - ring[0].lat_deg) * (ring[k + 1].lon_deg - ring[0].lon_deg);
+  return sum;
+}
+
+bool apart(const Box& a, const Box& b) { return a.max_x < b.min_x || b.max_x < a.min_x || a.max_y < b.min_y || b.max_y < a.min_y; }
+
+Box box_of(LonLat p, LonLat q) {
+  return {std::min(p.lon_deg, q.lon_deg), std::min(p.lat_deg, q.lat_deg), std::max(p.lon_deg, q.lon_deg), std::max(p.lat_deg, q.lat_deg)};
+}
+Box around(const Box& a, const Box& b) {
+  return {std::min(a.min_x, b.min_x), std::min(a.min_y, b.min_y), std::max(a.max_x, b.max_x), std::max(a.max_y, b.max_y)};
+}
+
+}  // namespace
+
+PreparedFootprint::PreparedFootprint(const GeoMultiPolygon& polygons, Measure measure) : measure_(measure) {
+  double square_deg = 0;
+  const Box box = bounds(polygons);
+  for (const GeoPolygon& polygon : polygons) {
+    add_ring(polygon.outer, true);
+    square_deg += std::abs(twice_turn(polygon.outer)) / 2;
+    for (const auto& hole : polygon.holes) {
+      add_ring(hole, false);
+      square_deg -= std::abs(twice_turn(hole)) / 2;
+    }
+  }
+  const double middle = box.empty() ? 0 : (box.min_y + box.max_y) / 2;
+  base_ = parallel_near(middle);
+  tolerance_ = kTolerance * square_deg * kMetresADegree * kMetresADegree * std::max(0.01, std::cos(middle * (kPi / 180)));
+  sum_areas();
+  stack_boxes();
+}
+
+std::size_t PreparedFootprint::bytes() const {
+  return sizeof(*this) + points_.capacity() * (sizeof(LonLat) + sizeof(double)) + points_.size() / 7 * sizeof(Box) + rings_.capacity() * sizeof(Ring);
+}
+
+double PreparedFootprint::below(LonLat p, LonLat q, double tolerance) const {
+  if (measure_ == Measure::plane_deg2) return (q.lon_deg - p.lon_deg) * ((p.lat_deg + q.lat_deg) * 0.5);
+  return area_below_edge_m2(p, q, base_, tolerance);
+}
+
+void PreparedFootprint::add_ring(const std::vector<LonLat>& ring, bool counter_clockwise) {
+  const auto first = points_.size();
+  for (const LonLat& p : ring) {
+    const LonLat at{on_exact_lattice(p.lon_deg), on_exact_lattice(p.lat_deg)};
+    if (points_.size() == first || !(points_.back() == at)) points_.push_back(at);
+  }
+  if (points_.size() < first + 4) {
+    points_.resize(first);
+    return;
+  }
+  if ((twice_turn(ring) > 0) != counter_clockwise) std::reverse(points_.begin() + static_cast<std::ptrdiff_t>(first), points_.end());
+  Box box = box_of(points_[first], points_[first]);
+  for (std::size_t k = first; k < points_.size(); ++k) box = around(box, box_of(points_[k], points_[k]));
+  rings_.push_back({static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(points_.size() - 1), box});
+}
+
+/// Edges run counter-clockwise, so what lies below them counts negative.
+void PreparedFootprint::sum_areas() {
+  below_.assign(points_.size(), 0);
+  long double all = 0;
+  for (const Ring& ring : rings_) {
+    long double sum = 0;
+    for (std::uint32_t e = ring.first; e < ring.last; ++e) {
+      sum += below(points_[e], points_[e + 1], tolerance_);
+      below_[e + 1] = static_cast<double>(sum);
+    }
+    all -= sum;
+  }
+  area_ = std::max(0.0, static_cast<double>(all));
+}
+
+/// The step from the end of one ring to the start of the next is no edge.
+bool PreparedFootprint::is_gap(std::uint32_t edge) const {
+  if (rings_.size() == 1) return false;
+  const auto next = std::ranges::upper_bound(rings_, edge, {}, &Ring::first);
+  return (next - 1)->last <= edge;
+}
+
+void PreparedFootprint::stack_boxes() {
+  if (points_.size() < 2) return;
+  std::vector<Box> level((points_.size() - 2) / kFan + 1);
+  for (const Ring& ring : rings_) {
+    for (std::uint32_t e = ring.first; e < ring.last; ++e) {
+      Box& box = level[e / kFan];
+      const Box edge = box_of(points_[e], points_[e + 1]);
+      box = box.empty() ? edge : around(box, edge);
+    }
+  }
+  boxes_.push_back(std::move(level));
+  while (boxes_.back().size() > 1) {
+    const auto& lower = boxes_.back();
+    std::vector<Box> upper((lower.size() - 1) / kFan + 1);
+    for (std::size_t n = 0; n < lower.size(); ++n) {
+      Box& box = upper[n / kFan];
+      box = n % kFan == 0 || box.empty() ? lower[n] : around(box, lower[n]);
+    }
+    boxes_.push_back(std::move(upper));
+  }
+}
+
+/// One pair of footprints. Memory is kept per thread.
+class OverlapWalk {
+ public:
+  double area(const PreparedFootprint& a, const PreparedFootprint& b);
+
+ private:
+  /// Where the outlines cross: an edge of each and the position along it.
+  struct Crossing {
+    std::uint32_t edge[2];
+    double along[2];
+    bool enters[2];  ///< the outline of this operand goes into the other operand
+    LonLat at;
+  };
+  void meet(int level_a, std::uint32_t a, int level_b, std::uint32_t b);
+  void meet_edges(std::uint32_t block_a, std::uint32_t block_b);
+  void cross(std::uint32_t edge_a, std::uint32_t edge_b);
+  [[nodiscard]] bool starts_inside(int side, const PreparedFootprint::Ring& ring, std::size_t first, std::size_t last) const;
+  [[nodiscard]] bool is_inside(int side, LonLat p) const;
+  /// What lies below the pieces of a ring (or of all rings) inside the other operand, over the
+  /// parallel of the first operand.
+  double below_inside(int side);
+  double below_inside(int side, const PreparedFootprint::Ring& ring, std::size_t first, std::size_t last);
+
+  const PreparedFootprint* of_[2] = {};
+  double tolerance_ = 0;
+  std::vector<Crossing> crossings_;
+};
+
+void OverlapWalk::meet(int level_a, std::uint32_t a, int level_b, std::uint32_t b) {
+  const auto &boxes_a = of_[0]->boxes_, &boxes_b = of_[1]->boxes_;
+  if (apart(boxes_a[static_cast<std::size_t>(level_a)][a], boxes_b[static_cast<std::size_t>(level_b)][b])) return;
+  if (level_a == 0 && level_b == 0) return meet_edges(a, b);
+  if (level_a >= level_b) {
+    const auto below = static_cast<std::uint32_t>(boxes_a[static_cast<std::size_t>(level_a) - 1].size());
+    for (std::uint32_t n = a * kFan; n < std::min(below, (a + 1) * kFan); ++n) meet(level_a - 1, n, level_b, b);
+  } else {
+    const auto below = static_cast<std::uint32_t>(boxes_b[static_cast<std::size_t>(level_b) - 1].size());
+    for (std::uint32_t n = b * kFan; n < std::min(below, (b + 1) * kFan); ++n) meet(level_a, a, level_b - 1, n);
+  }
+}
+
+void OverlapWalk::meet_edges(std::uint32_t block_a, std::uint32_t block_b) {
+  const auto &a = *of_[0], &b = *of_[1];
+  const auto end_a = std::min<std::uint32_t>((block_a + 1) * kFan, static_cast<std::uint32_t>(a.points_.size()) - 1);
+  const auto end_b = std::min<std::uint32_t>((block_b + 1) * kFan, static_cast<std::uint32_t>(b.points_.size()) - 1);
+  const Box& box_b = b.boxes_[0][block_b];
+  for (std::uint32_t i = block_a * kFan; i < end_a; ++i) {
+    const Box box = box_of(a.points_[i], a.points_[i + 1]);
+    if (apart(box, box_b) || a.is_gap(i)) continue;
+    for (std::uint32_t j = block_b * kFan; j < end_b; ++j)
+      if (!apart(box, box_of(b.points_[j], b.points_[j + 1])) && !b.is_gap(j)) cross(i, j);
+  }
+}
+
+void OverlapWalk::cross(std::uint32_t edge_a, std::uint32_t edge_b) {
+  const LonLat a0 = of_[0]->points_[edge_a], a1 = of_[0]->points_[edge_a + 1];
+  const LonLat b0 = of_[1]->points_[edge_b], b1 = of_[1]->points_[edge_b + 1];
+  const Side a_from = side_of_a(b0, b1, a0), a_to = side_of_a(b0, b1, a1);
+  if (a_from.left == a_to.left) return;
+  const Side b_from = side_of_b(a0, a1, b0), b_to = side_of_b(a0, a1, b1);
+  if (b_from.left == b_to.left) return;
+  const double t = a_from.turn / (a_from.turn - a_to.turn), u = b_from.turn / (b_from.turn - b_to.turn);
+  const LonLat at{a0.lon_deg + t * (a1.lon_deg - a0.lon_deg), a0.lat_deg + t * (a1.lat_deg - a0.lat_deg)};
+  crossings_.push_back({{edge_a, edge_b}, {t, u}, {a_to.left, b_to.left}, at});
+}
+
+/// Parity of the edges of the other operand that a ray to the west meets.
+bool OverlapWalk::is_inside(int side, LonLat p) const {
+  const PreparedFootprint& other = *of_[1 - side];
+  bool inside = false;
+  const auto look = [&](std::uint32_t e) {
+    const LonLat q = other.points_[e], r = other.points_[e + 1];
+    const bool q_above = side == 0 ? q.lat_deg >= p.lat_deg : q.lat_deg > p.lat_deg;
+    const bool r_above = side == 0 ? r.lat_deg >= p.lat_deg : r.lat_deg > p.lat_deg;
+    if (q_above == r_above || std::min(q.lon_deg, r.lon_deg) > p.lon_deg) return;
+    const bool left = side == 0 ? side_of_a(q, r, p).left : side_of_b(q, r, p).left;
+    inside ^= left != r_above;  // the edge lies to the west of p
+  };
+  const auto visit = [&](const auto& self, std::size_t level, std::size_t n) -> void {
+    const Box& box = other.boxes_[level][n];
+    if (p.lat_deg < box.min_y || p.lat_deg > box.max_y || p.lon_deg < box.min_x) return;
+    const std::size_t end = (n + 1) * kFan;
+    if (level > 0) {
+      for (std::size_t k = n * kFan; k < std::min(end, other.boxes_[level - 1].size()); ++k) self(self, level - 1, k);
+      return;
+    }
+    for (std::size_t e = n * kFan; e < std::min(end, other.points_.size() - 1); ++e)
+      if (!other.is_gap(static_cast<std::uint32_t>(e))) look(static_cast<std::uint32_t>(e));
+  };
+  visit(visit, other.boxes_.size() - 1, 0);
+  return inside;
+}
+
+/// The first crossing tells, unless another lies so near that rounding may have swapped them.
+bool OverlapWalk::starts_inside(int side, const PreparedFootprint::Ring& ring, std::size_t first, std::size_t last) const {
+  if (first == last && apart(ring.box, of_[1 - side]->boxes_.back()[0])) return false;
+  const auto is_clear = [&] {
+    const Crossing& c = crossings_[first];
+    if (last - first < 2 || crossings_[first + 1].edge[side] != c.edge[side]) return true;
+    return crossings_[first + 1].along[side] - c.along[side] > kNearTie;
+  };
+  return first < last && is_clear() ? !crossings_[first].enters[side] : is_inside(side, of_[side]->points_[ring.first]);
+}
+
+/// Adds pieces of one ring, corner to corner or cut at crossings.
+class PieceSum {
+ public:
+  PieceSum(const std::vector<LonLat>& points, const std::vector<double>& below, std::uint32_t corner)
+      : points_(points), below_(below), corner_(corner), from_(points[corner]) {}
+  template <class Below>
+  void go_to(std::uint32_t corner, bool inside, const Below& below) {
+    if (!at_corner_) {
+      ++corner_;
+      if (inside) add(points_[corner_], below(from_, points_[corner_]));
+      from_ = points_[corner_];
+      at_corner_ = true;
+    }
+    if (inside) add(points_[corner], below_[corner] - below_[corner_]);
+    corner_ = corner;
+    from_ = points_[corner];
+  }
+  template <class Below>
+  void cross(std::uint32_t edge, LonLat at, bool inside, const Below& below) {
+    if (edge > corner_) go_to(edge, inside, below);
+    if (inside) add(at, below(from_, at));
+    from_ = at;
+    at_corner_ = false;
+  }
+  [[nodiscard]] long double below() const { return sum_; }
+  [[nodiscard]] double lon_deg() const { return lon_deg_; }
+
+ private:
+  void add(LonLat to, double below) {
+    sum_ += below;
+    lon_deg_ += to.lon_deg - from_.lon_deg;
+  }
+  const std::vector<LonLat>& points_;
+  const std::vector<double>& below_;
+  std::uint32_t corner_;  ///< the last one passed
+  LonLat from_;
+  bool at_corner_ = true;
+  long double sum_ = 0;
+  double lon_deg_ = 0;
+};
+
+/// Crossings [first, last) are those of this ring, in order along it.
+double OverlapWalk::below_inside(int side, const PreparedFootprint::Ring& ring, std::size_t first, std::size_t last) {
+  const PreparedFootprint& of = *of_[side];
+  const auto below = [&](LonLat p, LonLat q) { return of.below(p, q, tolerance_); };
+  bool inside = starts_inside(side, ring, first, last);
+  PieceSum pieces(of.points_, of.below_, ring.first);
+  for (std::size_t k = first; k < last; ++k) {
+    if (crossings_[k].enters[side] == inside) {  // rounding swapped it with a later one on this edge
+      std::size_t other = k + 1;
+      while (other < last && crossings_[other].enters[side] == inside) ++other;
+      assert(other < last && crossings_[other].edge[side] == crossings_[k].edge[side]);
+      if (other < last) std::swap(crossings_[k], crossings_[other]);
+    }
+    pieces.cross(crossings_[k].edge[side], crossings_[k].at, inside, below);
+    inside = !inside;
+  }
+  pieces.go_to(ring.last, inside, below);
+  const double sum = static_cast<double>(pieces.below());
+  const Parallel common = of_[0]->base_;
+  if (of.measure_ == Measure::plane_deg2 || of.base_.number == common.number) return sum;
+  return sum + area_between_m2(common, of.base_) * pieces.lon_deg() * (kPi / 180);
+}
+
+double OverlapWalk::below_inside(int side) {
+  std::ranges::sort(crossings_, [side](const Crossing& c, const Crossing& d) {
+    return c.edge[side] != d.edge[side] ? c.edge[side] < d.edge[side] : c.along[side] < d.along[side];
+  });
+  double sum = 0;
+  std::size_t first = 0;
+  for (const auto& ring : of_[side]->rings_) {
+    std::size_t last = first;
+    while (last < crossings_.size() && crossings_[last].edge[side] < ring.last) ++last;
+    sum += below_inside(side, ring, first, last);
+    first = last;
+  }
+  return sum;
+}
+
+double OverlapWalk::area(const PreparedFootprint& a, const PreparedFootprint& b) {
+  if (a.rings_.empty() || b.rings_.empty()) return 0;
+  of_[0] = &a;
+  of_[1] = &b;
+  tolerance_ = std::min(a.tolerance_, b.tolerance_);
+  crossings_.clear();
+  meet(static_cast<int>(a.boxes_.size()) - 1, 0, static_cast<int>(b.boxes_.size()) - 1, 0);
+  return std::max(0.0, -(below_inside(0) + below_inside(1)));
+}
+
+double overlap_area(const PreparedFootprint& a, const PreparedFootprint& b) {
+  thread_local OverlapWalk walk;
+  return walk.area(a, b);
+}
+
+}  // namespace tilewright::geometry

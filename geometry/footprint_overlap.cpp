@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <functional>
 
 #include "geometry/exact_side.h"
 
@@ -55,6 +56,18 @@ PreparedFootprint::PreparedFootprint(const GeoMultiPolygon& polygons, Measure me
 
 std::size_t PreparedFootprint::bytes() const {
   return sizeof(*this) + points_.capacity() * (sizeof(LonLat) + sizeof(double)) + points_.size() / 7 * sizeof(Box) + rings_.capacity() * sizeof(Ring);
+}
+
+bool PreparedFootprint::operator==(const PreparedFootprint& other) const {
+  return measure_ == other.measure_ && points_ == other.points_ &&
+         std::ranges::equal(rings_, other.rings_, {}, &Ring::first, &Ring::first);
+}
+
+std::size_t PreparedFootprint::hash() const {
+  std::size_t hash = points_.size();
+  for (const LonLat& p : points_)
+    for (const double v : {p.lon_deg, p.lat_deg}) hash = (hash ^ std::hash<double>()(v)) * 0x9e3779b97f4a7c15ULL;
+  return hash;
 }
 
 double PreparedFootprint::below(LonLat p, LonLat q, double tolerance) const {

@@ -24,6 +24,9 @@ class PreparedFootprint {
   explicit PreparedFootprint(const GeoMultiPolygon& polygons, Measure measure = Measure::ellipsoid_m2);
   [[nodiscard]] double area() const { return area_; }
   [[nodiscard]] std::size_t bytes() const;
+  /// Equal: the same corners in the same order.
+  bool operator==(const PreparedFootprint& other) const;
+  [[nodiscard]] std::size_t hash() const;
 
  private:
   friend class OverlapWalk;

@@ -10,7 +10,7 @@
 #include <map>
 
 #include "geometry/crs.h"
-#include "index/overlap_graph.h"
+#include "index/self_join.h"
 
 namespace tilewright::index {
 namespace {

@@ -107,6 +107,14 @@ std::vector<TileRow> tiles(const Manifest&, const std::string& source = "",
 std::optional<TileRow> tile(const Manifest&, const std::string& tile_id);
 std::vector<TileFileRow> tile_files(const Manifest&, const std::string& tile_id = "");  ///< tile_id, rowid
 std::vector<OverlapRow> overlaps(const Manifest&);                            ///< tile_a, tile_b
+std::int64_t overlap_count(const Manifest&, const std::string& tile_id = "");  ///< without reading the rows; of one tile or all
+/// What the graph needs of ok tiles, one by one in order of tile_id: outlines may be large.
+struct TileGeometry {
+  std::string tile_id;
+  geometry::GeoMultiPolygon geom;
+  Timestamp acquired;
+};
+void each_ok_tile_geometry(const Manifest&, const std::function<void(TileGeometry)>& use);
 std::vector<LocationRow> locations(const Manifest&);                          ///< location_id
 std::optional<LocationRow> location(const Manifest&, const std::string& location_id);
 std::vector<ViewRow> views(const Manifest&, const std::string& location_id = "");  ///< location_id, acquired, tile_id

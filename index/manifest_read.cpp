@@ -108,6 +108,21 @@ std::vector<OverlapRow> overlaps(const Manifest& m) {
   return rows;
 }
 
+std::int64_t overlap_count(const Manifest& m, const std::string& tile_id) {
+  std::int64_t count = 0;
+  each_row(m, "counting overlaps", tile_id.empty() ? "SELECT count(*) FROM overlap WHERE ?1 = ''" : "SELECT count(*) FROM overlap WHERE tile_a = ?1 OR tile_b = ?1",
+           [&](SQLite::Statement& row) { Columns(row) >> count; }, tile_id);
+  return count;
+}
+
+void each_ok_tile_geometry(const Manifest& m, const std::function<void(TileGeometry)>& use) {
+  each_row(m, "reading footprints", "SELECT tile_id, geom, acquired FROM tile WHERE status = 'ok' ORDER BY tile_id", [&](SQLite::Statement& row) {
+    TileGeometry tile;
+    Columns(row) >> tile.tile_id >> tile.geom >> tile.acquired;
+    use(std::move(tile));
+  });
+}
+
 std::vector<LocationRow> locations(const Manifest& m) {
   std::vector<LocationRow> rows;
   each_row(m, "reading locations", std::string(kLocationColumns) + "ORDER BY location_id",

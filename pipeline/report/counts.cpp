@@ -79,7 +79,7 @@ ReportJson count_section(const ReportInput& input) {
   }
   const auto rejections = index::rejections(input.manifest, "scan");
   const auto ungrouped = std::count_if(rejections.begin(), rejections.end(), [](const auto& r) { return r.reason == "ungrouped_file"; });
-  const auto overlaps = static_cast<std::int64_t>(index::overlaps(input.manifest).size());
+  const auto overlaps = index::overlap_count(input.manifest);
   std::set<int> components;
   for (const auto& tile : index::tiles(input.manifest, "", "ok"))
     if (tile.component_id) components.insert(*tile.component_id);

@@ -88,10 +88,9 @@ Json explain_tile(const index::Manifest& manifest, const index::TileRow& tile) {
   out["component_id"] = or_null(tile.component_id);
   out["files"] = Json::array();
   for (const auto& file : index::tile_files(manifest, tile.tile_id)) out["files"].push_back(file.path);
-  std::int64_t overlaps = 0, views = 0;
-  for (const auto& row : index::overlaps(manifest)) overlaps += row.tile_a == tile.tile_id || row.tile_b == tile.tile_id ? 1 : 0;
+  std::int64_t views = 0;
   for (const auto& row : index::views(manifest)) views += row.tile_id == tile.tile_id ? 1 : 0;
-  out["overlaps"] = overlaps;
+  out["overlaps"] = index::overlap_count(manifest, tile.tile_id);
   out["views"] = views;
   out["history"] = history_of(manifest, tile.tile_id);
   out["rejections"] = rejections_of(manifest, tile.tile_id);

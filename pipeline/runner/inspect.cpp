@@ -51,7 +51,7 @@ Json inspect_manifest(const fs::path& file) {
   Json json{{"kind", "manifest"}, {"schema_version", index::meta(manifest, "schema_version").value_or("?")}};
   json["tiles"] = counted(tiles, [](const auto& tile) { return tile.status; });
   json["sources"] = counted(tiles, [](const auto& tile) { return tile.source; });
-  json["overlaps"] = index::overlaps(manifest).size();
+  json["overlaps"] = index::overlap_count(manifest);
   json["locations"] = locations.size();
   json["parts"] = counted(locations, [](const auto& location) { return location.split.value_or("none"); });
   json["views"] = views.size();

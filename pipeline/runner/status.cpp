@@ -127,7 +127,7 @@ WorkspaceCounts workspace_counts(const index::Manifest& manifest, const fs::path
   for (const auto& mask : index::masks(manifest)) ++masks[mask.layer];
   std::map<std::string, std::int64_t> rejections;
   for (const auto& row : index::rejections(manifest)) ++rejections[row.stage + " " + row.reason];
-  out.counts.emplace_back("overlaps", static_cast<std::int64_t>(index::overlaps(manifest).size()));
+  out.counts.emplace_back("overlaps", index::overlap_count(manifest));
   out.counts.emplace_back("locations", static_cast<std::int64_t>(index::locations(manifest).size()));
   out.counts.emplace_back("views", static_cast<std::int64_t>(views.size()));
   out.counts.emplace_back("views extracted", extracted);

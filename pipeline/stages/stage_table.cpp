@@ -65,7 +65,7 @@ std::string hash_run_inputs(const StageInput& in) {
 /// name, needs, sections, version, wanted, inputs, run
 constexpr std::array kStages{
     StageRow{"scan", "", "sources limits.untrusted", 2, always, hash_scan_inputs, run_scan},
-    StageRow{"graph", "scan", "", 1, always, nothing, run_graph},
+    StageRow{"graph", "scan", "", 2, always, nothing, run_graph},
     StageRow{"views", "scan graph", "grid views extract.resampling", 1, has_views, hash_view_inputs, run_views},
     StageRow{"extract", "views", "extract", 1, has_views, nothing, run_extract},
     StageRow{"label", "views", "layers targets", 1, has_labels, hash_label_inputs, run_label},

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The value of every lattice phase in one pass over the coverage of all tiles.
+// The value of every lattice phase in one pass over the coverage, and the windows of one phase.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
-#include "index/coverage.h"
+#include "index/depth_rows.h"
+#include "index/occupied.h"
 
 namespace tilewright::index {
 
@@ -14,11 +16,20 @@ struct Phase {
   std::int64_t candidate_windows = 0;   ///< anchors with at least one view, at any phase
 };
 
+/// What the planner works on.
+struct Ground {
+  const CoverageSet& tiles;
+  const ViewChooser& chooser;
+  const PlannerConfig& config;
+  const std::vector<Component>& components;
+  const Occupied& taken;
+};
+
 /// The phase with the most windows of several views, then the most views in them, then the most
 /// windows of one view; ties to the smaller (row, column).
-Phase best_phase(const CoverageSet& tiles, const PlannerConfig& config, std::span<const geometry::LatticeWindow> taken);
+Phase best_phase(const Ground& ground);
 
-/// True if the window anchored at (col, row) shares a pixel with a taken one.
-bool is_taken(std::span<const geometry::LatticeWindow> taken, std::int64_t col, std::int64_t row, int size_px);
+/// Anchors of the phase with at least min_views views, outside `taken`; in no particular order.
+std::vector<Anchor> anchors_on_phase(const Ground& ground, const Phase& phase);
 
 }  // namespace tilewright::index

@@ -2,78 +2,53 @@
 // Anchors of tiles: erosion by the window, duplicates inside a window, clouds.
 #include "index/coverage.h"
 
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <map>
+#include <numeric>
 
+#include "geometry/runs.h"
+#include "index/cloudy_anchors.h"
 #include "index/timestamp.h"
+#include "index/union_find.h"
 
 namespace tilewright::index {
 namespace {
 
-using geometry::Bitmask;
+using geometry::RunMask;
 
-/// a without b, where b's bit (0, 0) lies at (dx, dy) of a.
-void subtract(Bitmask& a, const Bitmask& b, std::int64_t dx, std::int64_t dy) {
-  for (std::int64_t row = 0; row < b.height(); ++row) {
-    if (row + dy < 0 || row + dy >= a.height()) continue;
-    const auto* words = b.row_words(row);
-    for (std::int64_t w = 0; w < b.words_per_row(); ++w) {
-      for (auto word = words[w]; word != 0; word &= word - 1) {
-        const auto col = w * 64 + std::countr_zero(word) + dx;
-        if (col >= 0 && col < a.width()) a.set(col, row + dy, false);
-      }
-    }
-  }
-}
+std::int64_t top_of(const TileCoverage& tile) { return -tile.j; }
 
 bool boxes_overlap(const TileCoverage& a, const TileCoverage& b) {
-  return a.i < b.i + b.valid.width() && b.i < a.i + a.valid.width() && -a.j < -b.j + b.valid.height() && -b.j < -a.j + a.valid.height();
+  return a.i < b.i + b.valid.width() && b.i < a.i + a.valid.width() && top_of(a) < top_of(b) + b.valid.height() && top_of(b) < top_of(a) + a.valid.height();
+}
+
+std::vector<std::size_t> order_by_id(std::span<const TileCoverage> coverages) {
+  std::vector<std::size_t> order(coverages.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t n) -> const std::string& { return coverages[n].tile_id; });
+  return order;
+}
+
+/// Rows of `a` without those of `b`; both in columns of their own tile.
+void subtract(TileAnchors& a, const TileAnchors& b) {
+  RunMask left(a.usable.width());
+  for (std::int64_t row = 0; row < a.usable.height(); ++row) {
+    const auto other = row + a.row - b.row;
+    if (other < 0 || other >= b.usable.height()) left.append_row(a.usable.row(row));
+    else left.append_row(geometry::without(a.usable.row(row), geometry::moved(b.usable.row(other), b.col - a.col, 0, a.usable.width())));
+  }
+  a.usable = std::move(left);
 }
 
 }  // namespace
 
-Bitmask too_cloudy_anchors(const Bitmask& cloud, int size_px, double max_frac) {
-  if (cloud.width() < size_px || cloud.height() < size_px) return {};
-  Bitmask anchors(cloud.width() - size_px + 1, cloud.height() - size_px + 1);
-  std::vector<std::int64_t> in_column(static_cast<std::size_t>(cloud.width()), 0);
-  const auto add_row = [&](std::int64_t row, int sign) {
-    for (std::int64_t col = 0; col < cloud.width(); ++col)
-      if (cloud.get(col, row)) in_column[static_cast<std::size_t>(col)] += sign;
-  };
-  const double area = static_cast<double>(size_px) * size_px;
-  for (std::int64_t row = 0; row < size_px - 1; ++row) add_row(row, 1);
-  for (std::int64_t row = 0; row < anchors.height(); ++row) {
-    add_row(row + size_px - 1, 1);
-    std::int64_t cloudy = 0;
-    for (std::int64_t col = 0; col < size_px - 1; ++col) cloudy += in_column[static_cast<std::size_t>(col)];
-    for (std::int64_t col = 0; col < anchors.width(); ++col) {
-      cloudy += in_column[static_cast<std::size_t>(col + size_px - 1)];
-      if (static_cast<double>(cloudy) / area > max_frac) anchors.set(col, row, true);
-      cloudy -= in_column[static_cast<std::size_t>(col)];
-    }
-    add_row(row, -1);
-  }
-  return anchors;
-}
-
-std::int64_t count_in_window(const Bitmask& mask, std::int64_t col, std::int64_t row, int size_px) {
-  const auto col_begin = std::max<std::int64_t>(col, 0), col_end = std::min<std::int64_t>(col + size_px, mask.width());
-  const auto row_begin = std::max<std::int64_t>(row, 0), row_end = std::min<std::int64_t>(row + size_px, mask.height());
-  if (col_begin >= col_end) return 0;
-  const auto first = col_begin >> 6, last = (col_end - 1) >> 6;
-  const auto head = ~std::uint64_t{0} << (col_begin & 63), tail = ~std::uint64_t{0} >> (63 - ((col_end - 1) & 63));
+std::int64_t count_in_window(const RunMask& mask, std::int64_t col, std::int64_t row, int size_px) {
   std::int64_t count = 0;
-  for (auto r = row_begin; r < row_end; ++r) {
-    const auto* words = mask.row_words(r);
-    for (auto w = first; w <= last; ++w) {
-      auto word = words[w];
-      if (w == first) word &= head;
-      if (w == last) word &= tail;
-      count += std::popcount(word);
-    }
-  }
+  for (auto r = std::max<std::int64_t>(row, 0); r < std::min<std::int64_t>(row + size_px, mask.height()); ++r)
+    count += geometry::overlap_px(mask.row(r), col, col + size_px);
   return count;
 }
 
@@ -85,9 +60,14 @@ bool are_duplicates(const TileCoverage& a, const TileCoverage& b, double same_pa
   return first && second && std::abs(*first - *second) <= same_pass_s;
 }
 
-CoverageSet::CoverageSet(std::span<const TileCoverage> coverages, const PlannerConfig& config, std::vector<std::size_t> order)
-    : coverages_(coverages), config_(config), order_(std::move(order)), preferred_(order_.size()), kept_(order_.size()) {
-  resolve_duplicates();
+CoverageSet::CoverageSet(std::span<const TileCoverage> coverages, const PlannerConfig& config)
+    : coverages_(coverages), config_(config), order_(order_by_id(coverages)), preferred_(order_.size()), anchor_count_(order_.size(), 0) {
+  find_duplicates();
+}
+
+geometry::Window CoverageSet::anchor_box(std::size_t rank) const {
+  const auto& t = tile(rank);
+  return {t.i, top_of(t), t.valid.width() - config_.patch_px + 1, t.valid.height() - config_.patch_px + 1};
 }
 
 /// Per rank, the ranks of tiles that overlap it and show the same acquisition. Found through sorted
@@ -95,7 +75,7 @@ CoverageSet::CoverageSet(std::span<const TileCoverage> coverages, const PlannerC
 std::vector<std::vector<std::size_t>> CoverageSet::duplicates() const {
   std::vector<std::vector<std::size_t>> found(size());
   const auto add = [&](std::size_t a, std::size_t b) {
-    if (a == b || !are_duplicates(tile(a), tile(b), config_.same_pass_s) || !boxes_overlap(tile(a), tile(b))) return;
+    if (a == b || !boxes_overlap(tile(a), tile(b)) || !are_duplicates(tile(a), tile(b), config_.same_pass_s)) return;
     found[a].push_back(b);
     found[b].push_back(a);
   };
@@ -120,40 +100,83 @@ std::vector<std::vector<std::size_t>> CoverageSet::duplicates() const {
   return found;
 }
 
-/// In order of preference (more anchors, then smaller id) each tile gives up the windows that a
-/// preferred duplicate keeps: what is left has no duplicates in any window.
-void CoverageSet::resolve_duplicates() {
+/// A tile gives up the windows that a preferred duplicate keeps: what is left has no duplicates in
+/// any window.
+void CoverageSet::find_duplicates() {
   const auto others = duplicates();
-  struct Candidate {
-    std::int64_t anchors;
-    std::size_t rank;
+  tbb::parallel_for(std::size_t{0}, size(), [&](std::size_t rank) {
+    if (others[rank].empty()) return;
+    const auto box = anchor_box(rank);
+    anchor_count_[rank] = valid_anchors(rank, box.row, box.row + box.height).count();
+  });
+  const auto is_preferred = [&](std::size_t a, std::size_t b) {
+    return anchor_count_[a] != anchor_count_[b] ? anchor_count_[a] > anchor_count_[b] : a < b;
   };
-  std::vector<Candidate> candidates;
-  for (std::size_t rank = 0; rank < size(); ++rank) {
-    if (others[rank].empty()) continue;
-    kept_[rank] = geometry::window_anchors(tile(rank).valid, config_.patch_px);
-    candidates.push_back({kept_[rank]->count(), rank});
-  }
-  std::ranges::sort(candidates, [](const auto& a, const auto& b) { return a.anchors != b.anchors ? a.anchors > b.anchors : a.rank < b.rank; });
-  std::vector<bool> done(size(), false);
-  for (const auto& candidate : candidates) {
-    const auto& mine = tile(candidate.rank);
-    for (const auto other : others[candidate.rank]) {
-      if (!done[other]) continue;
-      preferred_[candidate.rank].push_back(other);
-      subtract(*kept_[candidate.rank], *kept_[other], tile(other).i - mine.i, mine.j - tile(other).j);
-    }
-    done[candidate.rank] = true;
-  }
+  for (std::size_t rank = 0; rank < size(); ++rank)
+    for (const auto other : others[rank])
+      if (is_preferred(other, rank)) preferred_[rank].push_back(other);
+  for (auto& ranks : preferred_) std::ranges::sort(ranks, is_preferred);
 }
 
-TileAnchors CoverageSet::anchors(std::size_t rank) const {
-  const auto& t = tile(rank);
-  TileAnchors result{.col = t.i, .row = -t.j, .covers = geometry::window_anchors(t.valid, config_.patch_px), .kept = {}, .usable = {}};
-  result.kept = kept_[rank] ? *kept_[rank] : result.covers;
-  result.usable = result.kept;
-  if (t.cloud) subtract(result.usable, too_cloudy_anchors(*t.cloud, config_.patch_px, config_.max_cloud_frac), 0, 0);
-  return result;
+/// F on rows [row, row_end) of the lattice, cut to the tile; row 0 is the first of them.
+RunMask CoverageSet::valid_anchors(std::size_t rank, std::int64_t row, std::int64_t row_end) const {
+  const auto box = anchor_box(rank);
+  const auto begin = std::max(row, box.row) - box.row, end = std::min(row_end, box.row + box.height) - box.row;
+  if (box.empty() || begin >= end) return {};
+  return RunMask::from(geometry::window_anchors(tile(rank).valid.bits(begin, end + config_.patch_px - 1), config_.patch_px));
+}
+
+void CoverageSet::subtract_clouds(TileAnchors& anchors) const {
+  const auto& t = tile(anchors.rank);
+  if (!t.cloud || anchors.usable.empty()) return;
+  const auto begin = anchors.row - top_of(t);
+  const auto cloudy = too_cloudy_anchors(*t.cloud, begin, begin + anchors.usable.height(), config_.patch_px, config_.max_cloud_frac);
+  if (cloudy.empty()) return;
+  RunMask left(anchors.usable.width());
+  for (std::int64_t row = 0; row < anchors.usable.height(); ++row) left.append_row(geometry::without(anchors.usable.row(row), cloudy.row(row)));
+  anchors.usable = std::move(left);
+}
+
+std::vector<TileAnchors> CoverageSet::usable(std::span<const std::size_t> ranks, std::int64_t row, std::int64_t row_end) const {
+  std::vector<TileAnchors> found;
+  for (const auto rank : ranks) {
+    auto anchors = valid_anchors(rank, row, row_end);
+    if (!anchors.empty()) found.push_back({rank, tile(rank).i, std::max(row, top_of(tile(rank))), std::move(anchors)});
+  }
+  std::ranges::sort(found, {}, &TileAnchors::rank);
+  // Preferred tiles first: what they keep is known before others ask for it.
+  std::vector<std::size_t> by_preference(found.size());
+  std::iota(by_preference.begin(), by_preference.end(), std::size_t{0});
+  std::ranges::stable_sort(by_preference, [&](auto a, auto b) { return anchor_count_[found[a].rank] > anchor_count_[found[b].rank]; });
+  for (const auto n : by_preference)
+    for (const auto other : preferred_[found[n].rank]) {
+      const auto at = std::ranges::lower_bound(found, other, {}, &TileAnchors::rank);
+      if (at != found.end() && at->rank == other) subtract(found[n], *at);
+    }
+  for (auto& anchors : found) subtract_clouds(anchors);
+  return found;
+}
+
+std::vector<std::vector<std::size_t>> CoverageSet::components() const {
+  std::vector<std::size_t> by_row(size());
+  std::iota(by_row.begin(), by_row.end(), std::size_t{0});
+  std::ranges::stable_sort(by_row, {}, [&](auto rank) { return top_of(tile(rank)); });
+  UnionFind sets(size());
+  std::vector<std::size_t> open;
+  for (const auto rank : by_row) {
+    std::erase_if(open, [&](auto other) { return top_of(tile(other)) + tile(other).valid.height() <= top_of(tile(rank)); });
+    for (const auto other : open)
+      if (boxes_overlap(tile(rank), tile(other))) sets.join(rank, other);
+    open.push_back(rank);
+  }
+  std::map<std::size_t, std::size_t> number_of;
+  std::vector<std::vector<std::size_t>> groups;
+  for (std::size_t rank = 0; rank < size(); ++rank) {
+    const auto [at, is_new] = number_of.try_emplace(sets.root(rank), groups.size());
+    if (is_new) groups.emplace_back();
+    groups[at->second].push_back(rank);
+  }
+  return groups;
 }
 
 }  // namespace tilewright::index

@@ -8,14 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "geometry/bitmask.h"
 #include "geometry/grid.h"
+#include "geometry/run_mask.h"
+#include "index/placement.h"
 #include "index/reason.h"
 #include "index/rows.h"
 
 namespace tilewright::index {
-
-enum class Placement { lattice, best_phase, shelf, whole, points };
 
 /// One tile on the lattice. `valid` already counts kernel erosion for resampled tiles; bit (0, 0)
 /// is the lattice cell whose upper-left corner is (i, j).
@@ -24,8 +23,8 @@ struct TileCoverage {
   Timestamp acquired;
   bool time_known = false;
   std::int64_t i = 0, j = 0;
-  geometry::Bitmask valid;
-  std::optional<geometry::Bitmask> cloud;  ///< same shape; set = cloudy
+  geometry::RunMask valid;
+  std::optional<geometry::RunMask> cloud;  ///< same shape; set = cloudy
   bool copied = true;                      ///< false: resampled
   std::string content_hash;                ///< equal = duplicate whatever the time; "" unknown
 };
@@ -35,6 +34,9 @@ struct PlannerConfig {
   Placement placement = Placement::best_phase;
   int min_views = 1;
   int max_views = 0;              ///< 0 = all
+  double min_days_apart = 0;      ///< between views of one source; 0 = no rule
+  std::vector<Period> periods = {};    ///< one view a period and source; empty = no rule
+  std::vector<PairRule> pairs = {};    ///< empty = no rule; one anchor source for all
   double max_cloud_frac = 0.1;
   double same_pass_s = 60;        ///< known times nearer than this are one acquisition
 };
@@ -48,14 +50,14 @@ struct PlannedLocation {
   std::vector<PlannedView> views;     ///< ordered by (acquired, tile_id)
 };
 struct ViewRejection {
-  std::size_t tile = 0;
+  std::optional<std::size_t> tile;    ///< nullopt: what no tile shows
   geometry::LatticeWindow window;
   Reason reason;
   std::string detail;
 };
 struct ViewPlan {
   std::vector<PlannedLocation> locations;    ///< ordered by location id's (i, j)
-  std::vector<ViewRejection> rejections;     ///< of the chosen locations
+  std::vector<ViewRejection> rejections;     ///< of the chosen locations, by window, then tile_id
   std::int64_t phase_col = 0, phase_row = 0; ///< of best_phase, modulo patch_px
   std::int64_t candidate_windows = 0;        ///< anchors with at least one view
 };
@@ -63,6 +65,8 @@ struct ViewPlan {
 /// One zone. Objective: most windows with >= max(2, min_views) acquisitions, then most views, then
 /// single-date windows; ties to the smaller (row phase, column phase). A pure function of the set
 /// of coverages: input order and thread count change nothing. `taken` windows are kept free.
+/// What min_views counts: acquisitions; with periods the filled ones, with pairs the anchor's views
+/// that have a partner, with min_days_apart the most that lie so far apart.
 ViewPlan plan_views(std::span<const TileCoverage> coverages, const PlannerConfig& config,
                     std::span<const geometry::LatticeWindow> taken = {});
 

@@ -29,7 +29,7 @@ struct Invocation {
   bool json = false, quiet = false, verbose = false, no_color = false;
   bool list_failpoints = false;
   std::uint64_t seed = 1;                  ///< synth
-  std::optional<int> size_px, patch_px, scenes;
+  std::optional<int> size_px, patch_px, scenes, tiles;
   std::optional<double> noisy_frac;
   bool tiny = false;
 };

@@ -42,7 +42,7 @@ constexpr std::array kCommands{
     CommandRow{"repair", "make anew what verify finds damaged, in its old place", "JOB", kPlaceHelp, "", "",
                kJobFlags | kMachineFlags | kJsonFlag | kProgressFlags, run_repair},
     CommandRow{"report", "write report.html: one file, no network", kJob, kPlaceHelp, "", "", kJobFlags | kJsonFlag, run_report},
-    CommandRow{"synth", "make a test world with known truth", "KIND", "region", "DIR", "folder to write into", kSynthFlags | kJsonFlag, run_synth},
+    CommandRow{"synth", "make a test world with known truth", "KIND", "region or archive", "DIR", "folder to write into", kSynthFlags | kJsonFlag, run_synth},
     CommandRow{"doctor", "versions, libraries, memory, training devices", "", "", "", "", kDoctorFlags | kJsonFlag, run_doctor},
 };
 

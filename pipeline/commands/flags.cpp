@@ -31,11 +31,12 @@ void add_stage_flags(CLI::App& app, Invocation& in) {
 
 void add_synth_flags(CLI::App& app, Invocation& in) {
   app.add_option("--seed", in.seed, "seed; the same options give the same bytes")->type_name("N");
-  app.add_option("--size", in.size_px, "edge of each of the two areas, pixels of 1 m")->type_name("PX");
+  app.add_option("--size", in.size_px, "edge of each area of a region, or of each raster of an archive, pixels")->type_name("PX");
   app.add_option("--patch", in.patch_px, "edge of a patch, pixels")->type_name("PX");
-  app.add_option("--scenes", in.scenes, "dates of each area")->type_name("N");
-  app.add_option("--noisy", in.noisy_frac, "share of patches with damaged labels, 0 to 1")->type_name("SHARE");
-  app.add_flag("--tiny", in.tiny, "a small region for a quick look");
+  app.add_option("--scenes", in.scenes, "region: dates of each area")->type_name("N");
+  app.add_option("--noisy", in.noisy_frac, "region: share of patches with damaged labels, 0 to 1")->type_name("SHARE");
+  app.add_flag("--tiny", in.tiny, "a small world for a quick look");
+  app.add_option("--tiles", in.tiles, "archive: number of acquisitions")->type_name("N");
 }
 
 }  // namespace

@@ -34,5 +34,6 @@ using QualityList = std::vector<QualityConfig>;
 using BandList = std::vector<BandRule>;
 using TextList = std::vector<std::string>;
 using InputList = std::vector<DatasetInput>;
+using PeriodList = std::vector<index::Period>;
 
 }  // namespace tilewright::pipeline

@@ -13,7 +13,7 @@
 #include "geometry/describe.h"
 #include "geometry/resample.h"
 #include "index/split.h"
-#include "index/view_planner.h"
+#include "index/placement.h"
 #include "learn/config/run_config.h"
 #include "pipeline/config/label_config.h"
 #include "pipeline/config/source_config.h"
@@ -38,6 +38,19 @@ struct EnumNames<index::SplitUnit> {
       {"component", index::SplitUnit::component}};
 };
 }  // namespace tilewright
+
+namespace tilewright::index {
+template <class V>
+void describe(V&& v, Period& c) {
+  v("name", c.name, "name of the period, such as summer"); v("from", c.from, "first day: MM-DD of every year, or YYYY-MM-DD");
+  v("to", c.to, "last day, in the same form");
+}
+template <class V>
+void describe(V&& v, PairRule& c) {
+  v("anchor", c.anchor, "source whose views are paired; the same in all pairs"); v("partner", c.partner, "source whose nearest view is looked for");
+  v("max_days", c.max_days, "most days between the two", at_least(0));
+}
+}  // namespace tilewright::index
 
 namespace tilewright::pipeline {
 
@@ -78,7 +91,9 @@ struct ViewsConfig {
   index::Placement placement = index::Placement::best_phase;
   std::vector<std::string> sources;                   ///< empty = all
   int min_views = 1, max_views = 0;
-  double max_cloud_frac = 0.1;
+  double max_cloud_frac = 0.1, min_days_apart = 0;
+  std::vector<index::Period> periods;                 ///< written as a list, or `seasons`
+  std::vector<index::PairRule> pairs;
   std::optional<SampleConfig> sample;
   std::optional<PointsConfig> points;
 };
@@ -88,8 +103,11 @@ void describe(V&& v, ViewsConfig& c) {
   v("placement", c.placement, "lattice, best_phase, shelf, whole or points");
   v("sources", c.sources, "sources that are seen; default: all");
   v("min_views", c.min_views, "keep locations seen by at least this many acquisitions", at_least(1));
-  v("max_views", c.max_views, "keep at most so many views, the least cloudy; 0 = all", at_least(0));
+  v("max_views", c.max_views, "keep at most so many views, spread over time; 0 = all", at_least(0));
   v("max_cloud_frac", c.max_cloud_frac, "reject a view cloudier than this, fraction of pixels", between(0, 1));
+  v("min_days_apart", c.min_days_apart, "least days between views of one source; 0 = no rule", at_least(0));
+  v("periods", c.periods, "one view a period and source: seasons, or a list of {name, from, to}");
+  v("pairs", c.pairs, "views of several sources that belong together");
   v("sample", c.sample, "keep only some locations, chosen by hash");
   v("points", c.points, "placement points: where the windows are");
 }

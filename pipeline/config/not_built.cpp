@@ -19,10 +19,6 @@ class List {
   std::vector<std::string> texts_;
 };
 
-void add_views(const ViewsConfig& views, List& list) {
-  list.add(views.placement == index::Placement::shelf, "views.placement: shelf", "use best_phase or lattice");
-}
-
 void add_layer(const std::string& path, const LayerConfig& layer, List& list) {
   list.add(!layer.kinds.empty(), path + ".kinds", "remove it; the class mask is made");
   list.add(layer.vector && layer.draw == Draw::points, path + ".draw: points", "buffer the points to polygons first");
@@ -71,7 +67,6 @@ void add_limits(const LimitsConfig& limits, List& list) {
 
 std::vector<std::string> not_in_this_version(const Job& job) {
   List list;
-  if (job.views) add_views(*job.views, list);
   list.add(!job.extract.derived.empty(), "extract.derived", "remove it, and derive bands in the trainer");
   for (const auto& [name, layer] : job.layers) add_layer("layers." + name, layer, list);
   if (job.split) list.add(job.split->stratify, "split.stratify", "use stratify: false");

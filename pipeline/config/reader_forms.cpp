@@ -96,6 +96,18 @@ void read_value(const Cursor& at, InputList& value, const Limits&) {
   for (std::size_t i = 0; i < at.node.items.size(); ++i) read_input(at.item(i), value.emplace_back());
 }
 
+void read_value(const Cursor& at, PeriodList& value, const Limits&) {
+  value.clear();
+  if (at.node.is_null()) return;
+  if (at.node.is_scalar() && at.node.text == "seasons") {
+    value = index::seasons();
+  } else if (at.node.is_list()) {
+    for (std::size_t i = 0; i < at.node.items.size(); ++i) read_struct(at.item(i), value.emplace_back());
+  } else {
+    at.expected("seasons, or a list of {name: ..., from: MM-DD, to: MM-DD}");
+  }
+}
+
 void read_value(const Cursor& at, BandList& value, const Limits&) {
   value.clear();
   if (at.node.is_null()) return;

@@ -46,6 +46,7 @@ JobJson schema(Type<ClassRule>) {
 JobJson schema(Type<ClassStyles>) {
   return or_null(JobJson{{"type", "object"}, {"patternProperties", {{"^[0-9]+$", schema(Type<ClassStyle>{})}}}, {"additionalProperties", false}});
 }
+JobJson schema(Type<PeriodList>) { return any_of({words({"seasons"}), list_of(schema(Type<index::Period>{})), typed("null")}); }
 JobJson schema(Type<QualityList>) {
   const auto one = schema(Type<QualityConfig>{});
   return any_of({one, list_of(one), typed("null")});

@@ -63,6 +63,44 @@ void validate_sample(const Job& job, const SampleConfig& sample, Findings& findi
   }
 }
 
+void validate_periods(const ViewsConfig& views, Findings& findings) {
+  const auto& periods = views.periods;
+  for (std::size_t i = 0; i < periods.size(); ++i) {
+    const auto path = "views.periods." + std::to_string(i);
+    if (!is_name(periods[i].name)) findings.add(path + ".name", "the name '" + periods[i].name + "' may hold only a-z, 0-9 and _, and must not be empty");
+    const auto fault = index::fault_of(periods[i]);
+    if (!fault.empty()) findings.add(path, fault);
+    for (std::size_t k = 0; k < i; ++k) {
+      if (periods[k].name == periods[i].name) findings.add(path + ".name", "is '" + periods[i].name + "' twice; give each period its own name");
+      if (!fault.empty() || !index::fault_of(periods[k]).empty()) continue;
+      if (periods[k].from.size() != periods[i].from.size()) findings.add(path, "periods of every year and of one time cannot be mixed; write all as MM-DD or all as YYYY-MM-DD");
+      else if (index::overlap(periods[k], periods[i])) findings.add(path, periods[i].name + " shares days with " + periods[k].name + "; a date may lie in one period only");
+    }
+  }
+  if (!periods.empty() && views.min_days_apart > 0) findings.add("views.min_days_apart", "periods choose one view each already; remove one of the two");
+  if (!periods.empty() && views.min_views > static_cast<int>(periods.size()))
+    findings.add("views.min_views", "is " + std::to_string(views.min_views) + ", but only " + std::to_string(periods.size()) + " periods can be filled; lower it");
+}
+
+void validate_pairs(const Job& job, Findings& findings) {
+  const auto& pairs = job.views->pairs;
+  const auto seen = job.view_sources();
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const auto path = "views.pairs." + std::to_string(i);
+    findings.need_known(path + ".anchor", "source of views", pairs[i].anchor, seen);
+    findings.need_known(path + ".partner", "source of views", pairs[i].partner, seen);
+    if (pairs[i].anchor == pairs[i].partner) findings.add(path + ".partner", "is the anchor itself; name another source");
+    if (pairs[i].anchor != pairs[0].anchor) findings.add(path + ".anchor", "is " + pairs[i].anchor + ", and " + pairs[0].anchor + " before; all pairs have one anchor");
+    for (std::size_t k = 0; k < i; ++k)
+      if (pairs[k].partner == pairs[i].partner) findings.add(path + ".partner", pairs[i].partner + " is there already; one pair a partner");
+  }
+  const auto is_in_pair = [&](const std::string& name) {
+    return std::any_of(pairs.begin(), pairs.end(), [&](const auto& pair) { return pair.anchor == name || pair.partner == name; });
+  };
+  for (const auto& name : seen)
+    if (!pairs.empty() && !is_in_pair(name)) findings.add("views.pairs", name + " is seen and in no pair; add it as a partner, or leave it out of views.sources");
+}
+
 void validate_views(const Job& job, Findings& findings) {
   if (!job.views) return;
   const auto& views = *job.views;
@@ -70,6 +108,8 @@ void validate_views(const Job& job, Findings& findings) {
     findings.need_known("views.sources." + std::to_string(i), "source", views.sources[i], names_of(job.sources));
   if (views.max_views > 0 && views.max_views < views.min_views)
     findings.add("views.max_views", "is " + std::to_string(views.max_views) + ", less than min_views " + std::to_string(views.min_views) + "; raise it, or 0 for all");
+  validate_periods(views, findings);
+  validate_pairs(job, findings);
   if (views.placement == index::Placement::points && !views.points)
     findings.add("views", "placement: points needs points: {file: ...}");
   if (views.points && views.placement != index::Placement::points)

@@ -66,7 +66,7 @@ std::string hash_run_inputs(const StageInput& in) {
 constexpr std::array kStages{
     StageRow{"scan", "", "sources limits.untrusted", 2, always, hash_scan_inputs, run_scan},
     StageRow{"graph", "scan", "", 2, always, nothing, run_graph},
-    StageRow{"views", "scan graph", "grid views extract.resampling", 1, has_views, hash_view_inputs, run_views},
+    StageRow{"views", "scan graph", "grid views extract.resampling", 2, has_views, hash_view_inputs, run_views},
     StageRow{"extract", "views", "extract", 1, has_views, nothing, run_extract},
     StageRow{"label", "views", "layers targets", 1, has_labels, hash_label_inputs, run_label},
     StageRow{"split", "views", "split curate.folds curate.scores", 1, has_split, hash_split_inputs, run_split},

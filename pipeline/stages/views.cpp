@@ -249,7 +249,8 @@ class ViewsStage {
     ++zones_;
     std::vector<std::size_t> tile_of;
     const index::PlannerConfig config{.patch_px = views_.patch_px, .placement = views_.placement, .min_views = views_.min_views,
-                                      .max_views = views_.max_views, .max_cloud_frac = views_.max_cloud_frac};
+                                      .max_views = views_.max_views, .min_days_apart = views_.min_days_apart, .periods = views_.periods,
+                                      .pairs = views_.pairs, .max_cloud_frac = views_.max_cloud_frac};
     index::ViewPlan plan;
     if (points_) {
       plan = points_->plan_zone(lattice, config, tile_of);
@@ -270,7 +271,7 @@ class ViewsStage {
       }
     }
     for (const auto& rejection : plan.rejections)
-      outcome_.reject(geometry::location_id(lattice, rejection.window) + "/" + tiles_[tile_of[rejection.tile]].row.tile_id,
+      outcome_.reject(geometry::location_id(lattice, rejection.window) + (rejection.tile ? "/" + tiles_[tile_of[*rejection.tile]].row.tile_id : ""),
                       rejection.reason, rejection.detail);
   }
 
@@ -286,7 +287,7 @@ class ViewsStage {
       auto masks = read_masks(lattice, part);
       for (std::size_t n = 0; n < part.size(); ++n) {
         if (!masks[n]) continue;
-        coverages.push_back(coverage_of(tiles_[part[n]].row, std::move(*masks[n])));
+        coverages.push_back(coverage_of(tiles_[part[n]].row, *masks[n]));
         tile_of.push_back(part[n]);
       }
       covered_ += static_cast<std::int64_t>(part.size());
@@ -321,9 +322,11 @@ class ViewsStage {
 
   /// Equal contents were resolved by scan; tiles of one file with dates as bands share its hash, so
   /// the hash says nothing here.
-  static index::TileCoverage coverage_of(const index::TileRow& row, LatticeMasks masks) {
-    return {.tile_id = row.tile_id, .source = row.source, .acquired = row.acquired, .time_known = row.time_known, .i = masks.i, .j = masks.j,
-            .valid = std::move(masks.valid), .cloud = std::move(masks.cloud), .copied = masks.copied, .content_hash = ""};
+  static index::TileCoverage coverage_of(const index::TileRow& row, const LatticeMasks& masks) {
+    index::TileCoverage coverage{.tile_id = row.tile_id, .source = row.source, .acquired = row.acquired, .time_known = row.time_known, .i = masks.i,
+                                 .j = masks.j, .valid = geometry::RunMask::from(masks.valid), .cloud = {}, .copied = masks.copied, .content_hash = ""};
+    if (masks.cloud) coverage.cloud = geometry::RunMask::from(*masks.cloud);
+    return coverage;
   }
 
   void add_view(const geometry::Lattice& lattice, const geometry::LatticeWindow& window, const PlacedTile& tile,

@@ -150,7 +150,7 @@ TEST(Init, WritesAJobThatChecksAndKeepsWhatIsThere) {
 
 TEST(Check, SaysWhatIsNotInThisVersion) {
   const JobFolder folder;
-  const auto file = folder.write("job.yaml", kSmallJob + "views: {placement: shelf}\n");
+  const auto file = folder.write("job.yaml", kSmallJob + "limits: {isolate: true}\n");
   const auto answer = tilewright("check '" + file.string() + "'");
   EXPECT_EQ(answer.code, 2);
   EXPECT_THAT(answer.err, HasSubstr("not in this version"));

@@ -191,6 +191,32 @@ limits: {memory: lots, max_bad: many}
     EXPECT_THAT(text, HasSubstr(wanted));
 }
 
+TEST(LoadJob, SeasonsAreFourPeriodsByMonths) {
+  const auto job = load_text(with("views: {periods: seasons, min_views: 4}\n"));
+  ASSERT_EQ(job.views->periods.size(), 4U);
+  EXPECT_EQ(job.views->periods[0], (index::Period{"dec_feb", "12-01", "02-29"}));
+  const auto own = load_text(with("views: {periods: [{name: wet, from: 11-01, to: 03-15}, {name: dry, from: 03-16, to: 10-31}]}\n"));
+  EXPECT_EQ(own.views->periods[1], (index::Period{"dry", "03-16", "10-31"}));
+}
+
+TEST(LoadJob, RefusesPeriodsThatCannotBeFilled) {
+  const auto text = problems_of(with("views: {min_views: 5, min_days_apart: 3, periods: [{name: a, from: 01-01, to: 02-30}, {name: b, from: 11-01, to: 02-01}, "
+                                     "{name: b, from: 01-31, to: 05-01}, {name: c, from: 2020-05-02, to: 2020-05-01}]}\n"));
+  for (const char* wanted : {"views.periods.0: '02-30' is no date", "views.periods.2.name: is 'b' twice", "views.periods.2: b shares days with b", "views.periods.3: ends on 2020-05-01",
+                             "views.min_days_apart: periods choose one view each", "views.min_views: is 5, but only 4 periods"})
+    EXPECT_THAT(text, HasSubstr(wanted));
+  EXPECT_THAT(problems_of(with("views: {periods: [{name: a, from: 01-01, to: 02-01}, {name: b, from: 2020-05-02, to: 2020-06-01}]}\n")), HasSubstr("cannot be mixed"));
+}
+
+TEST(LoadJob, RefusesPairsOfSourcesThatAreNotSeen) {
+  const std::string sources = "workspace: w\nsources: {s1: {files: a}, s2: {files: b}, dem: {files: c}}\n";
+  EXPECT_EQ(problems_of(sources + "views: {sources: [s1, s2], pairs: [{anchor: s2, partner: s1, max_days: 5}]}\n"), "");
+  const auto text = problems_of(sources + "views: {pairs: [{anchor: s2, partner: s3}, {anchor: s1, partner: s1}]}\n");
+  for (const char* wanted : {"views.pairs.0.partner: there is no source of views 's3'", "views.pairs.1.partner: is the anchor itself", "views.pairs.1.anchor: is s1, and s2 before",
+                             "views.pairs: dem is seen and in no pair"})
+    EXPECT_THAT(text, HasSubstr(wanted));
+}
+
 TEST(LoadJob, RefusesWhatCannotBe) {
   EXPECT_THAT(problems_of("workspace: w\n"), HasSubstr("the job has no source"));
   EXPECT_THAT(problems_of(with("split: {}\n")), HasSubstr("split: needs locations, but the job has no views"));
@@ -276,10 +302,10 @@ TEST(LoadJob, SectionsChangeWhenTheyChangeOnly) {
 }
 
 TEST(LoadJob, SaysWhatIsNotInThisVersion) {
-  const auto job = load_text(with("views: {placement: shelf}\nlayers: {l: {vector: v.gpkg, draw: points, kinds: [instances]}}\nlimits: {network: true}\n"));
+  const auto job = load_text(with("views: {placement: points, points: {file: p.gpkg}}\nlayers: {l: {vector: v.gpkg, draw: points, kinds: [instances]}}\nlimits: {network: true}\n"));
   const auto list = not_in_this_version(job);
   EXPECT_THAT(list, ::testing::SizeIs(4));
-  EXPECT_THAT(list[0], StartsWith("views.placement: shelf: not in this version"));
+  EXPECT_THAT(list[0], StartsWith("views.placement: points: not in this version"));
 }
 
 TEST(LoadJob, SaysWhichCombinationsAreNotInThisVersion) {

@@ -107,7 +107,7 @@ std::size_t ViewChooser::count(std::span<const std::uint32_t> ranks) const {
 /// the middle, the earliest.
 void ViewChooser::keep_periods(std::vector<Seen>& views, const std::vector<Seen>& seen, ViewChoice& choice) const {
   const auto order = [&](const Seen& view) {
-    return std::tuple(!config_.pairs.empty() && !is_paired(view.rank, seen), view.cloud_frac.value_or(0), facts_[view.rank].from_middle);
+    return std::tuple(!view.stays, !config_.pairs.empty() && !is_paired(view.rank, seen), view.cloud_frac.value_or(0), facts_[view.rank].from_middle);
   };
   std::vector<std::optional<Seen>> best(sources_.size() * config_.periods.size());
   const auto slot = [&](const Facts& facts) -> std::optional<Seen>& { return best[facts.source * config_.periods.size() + *facts.period]; };
@@ -119,7 +119,9 @@ void ViewChooser::keep_periods(std::vector<Seen>& views, const std::vector<Seen>
   std::vector<Seen> left;
   for (const auto& view : views) {
     const auto& facts = facts_[view.rank];
-    if (!facts.period) {
+    if (view.stays) {
+      left.push_back(view);
+    } else if (!facts.period) {
       choice.left_out.push_back({view.rank, Reason::view_outside_periods, tiles_.tile(view.rank).acquired ? "its date lies in no period" : "its date is not known"});
     } else if (slot(facts)->rank == view.rank) {
       left.push_back(view);
@@ -141,12 +143,14 @@ void ViewChooser::keep_periods(std::vector<Seen>& views, const std::vector<Seen>
 void ViewChooser::keep_apart(std::vector<Seen>& views, const std::vector<Seen>& seen, ViewChoice& choice) const {
   std::ranges::sort(views, [&](const Seen& a, const Seen& b) { return is_earlier(a.rank, b.rank); });
   std::ranges::stable_partition(views, [&](const Seen& view) { return config_.pairs.empty() || is_paired(view.rank, seen); });
+  std::ranges::stable_partition(views, &Seen::stays);
   std::vector<Seen> left;
   for (const auto& view : views) {
     const auto near = std::ranges::find_if(left, [&](const Seen& kept) {
       return facts_[kept.rank].source == facts_[view.rank].source && days_between(kept.rank, view.rank).value_or(0) < config_.min_days_apart;
     });
-    if (!facts_[view.rank].day) choice.left_out.push_back({view.rank, Reason::view_near_date, "its date is not known"});
+    if (view.stays) left.push_back(view);
+    else if (!facts_[view.rank].day) choice.left_out.push_back({view.rank, Reason::view_near_date, "its date is not known"});
     else if (near != left.end()) choice.left_out.push_back({view.rank, Reason::view_near_date, days_text(*days_between(near->rank, view.rank)) + " from " + tiles_.tile(near->rank).tile_id});
     else left.push_back(view);
   }
@@ -166,16 +170,21 @@ void ViewChooser::keep_farthest(std::vector<Seen>& views, ViewChoice& choice) co
     if (const auto day = facts_[view.rank].day) first = std::min(first, *day), last = std::max(last, *day);
   std::vector<Seen> kept;
   std::vector<bool> is_kept(total, false);
+  const auto keep = [&](std::size_t k) {
+    is_kept[k] = true;
+    kept.push_back(views[k]);
+    for (std::size_t n = 0; n < total; ++n) distance[n] = std::min(distance[n], days_between(views[n].rank, views[k].rank).value_or(-1));
+  };
   const auto keep_best = [&](const auto& value) {
     std::optional<std::size_t> best;
     for (std::size_t n = 0; n < total; ++n)
       if (!is_kept[n] && (!best || value(n) > value(*best))) best = n;
-    is_kept[*best] = true;
-    kept.push_back(views[*best]);
-    for (std::size_t n = 0; n < total; ++n) distance[n] = std::min(distance[n], days_between(views[n].rank, views[*best].rank).value_or(-1));
+    keep(*best);
   };
-  if (most == 1) keep_best([](std::size_t) { return 0.0; });
-  else keep_best([&](std::size_t n) { return facts_[views[n].rank].day == first ? 1.0 : 0.0; });
+  for (std::size_t n = 0; n < total; ++n)
+    if (views[n].stays) keep(n);
+  if (kept.empty() && most == 1) keep_best([](std::size_t) { return 0.0; });
+  else if (kept.empty()) keep_best([&](std::size_t n) { return facts_[views[n].rank].day == first ? 1.0 : 0.0; });
   while (kept.size() < most) keep_best([&](std::size_t n) { return distance[n]; });
   for (std::size_t n = 0; n < total; ++n)
     if (!is_kept[n]) choice.left_out.push_back({views[n].rank, Reason::view_limit, std::to_string(most) + " of " + std::to_string(total) + " views are kept"});
@@ -191,9 +200,11 @@ void ViewChooser::add_partners(std::vector<Seen>& views, const std::vector<Seen>
       if (!found) choice.left_out.push_back({view.rank, Reason::view_unpaired, "no view of " + rule.partner + " within " + days_text(rule.max_days)});
       else if (used.insert(seen[*found].rank).second) all.push_back(seen[*found]);
     }
-  for (const auto& view : seen)
-    if (!facts_[view.rank].is_anchor && !used.contains(view.rank))
-      choice.left_out.push_back({view.rank, Reason::no_partner, "it is the nearest view of no kept view of " + config_.pairs.front().anchor});
+  for (const auto& view : seen) {
+    if (facts_[view.rank].is_anchor || used.contains(view.rank)) continue;
+    if (view.stays) all.push_back(view);
+    else choice.left_out.push_back({view.rank, Reason::no_partner, "it is the nearest view of no kept view of " + config_.pairs.front().anchor});
+  }
   views = std::move(all);
 }
 

@@ -16,6 +16,7 @@ namespace tilewright::index {
 struct Seen {
   std::size_t rank = 0;
   std::optional<double> cloud_frac;
+  bool stays = false;  ///< a view of an earlier plan: no rule takes it away
 };
 
 /// What becomes of the tiles that show a window.
@@ -29,8 +30,8 @@ struct ViewChoice {
   std::vector<LeftOut> left_out;      ///< and what is missing; in no particular order
 };
 
-/// The rules of a job, applied in this order: periods or days apart, most views, pairs. May be used
-/// from several threads.
+/// The rules of a job, applied in this order: periods or days apart, most views, pairs. Views that stay
+/// come first in each rule, and all of them are kept. May be used from several threads.
 class ViewChooser {
  public:
   ViewChooser(const CoverageSet& tiles, const PlannerConfig& config);

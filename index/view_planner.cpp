@@ -49,7 +49,9 @@ ViewPlan plan_views(std::span<const TileCoverage> coverages, const PlannerConfig
   ViewPlan plan;
   auto anchors = config.placement == Placement::shelf ? shelves(ground, plan) : windows_on_phase(ground, plan);
   std::ranges::sort(anchors, [](const Anchor& a, const Anchor& b) { return a.col != b.col ? a.col < b.col : a.row > b.row; });
-  add_views(tiles, chooser, config, anchors, plan);
+  std::vector<WindowToSee> windows;
+  for (const auto& anchor : anchors) windows.push_back({anchor, {}});
+  add_views(tiles, chooser, config, windows, plan);
   return plan;
 }
 

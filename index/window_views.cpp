@@ -23,14 +23,18 @@ std::string percent(double frac) {
 /// One window and the tiles that may touch it.
 class WindowJury {
  public:
-  WindowJury(const CoverageSet& tiles, const PlannerConfig& config, const Anchor& at)
-      : tiles_(tiles), config_(config), at_(at), area_px_(static_cast<std::int64_t>(config.patch_px) * config.patch_px) {}
+  WindowJury(const CoverageSet& tiles, const PlannerConfig& config, const WindowToSee& window)
+      : tiles_(tiles), config_(config), window_(window), at_(window.at), area_px_(static_cast<std::int64_t>(config.patch_px) * config.patch_px) {}
 
   /// Usable tiles; the others become rejections. Both in order of rank.
   std::vector<Seen> judge(std::span<const std::size_t> ranks, std::vector<ViewChoice::LeftOut>& rejections) {
     for (const auto rank : ranks) look_at(rank, rejections);
     std::vector<Seen> usable;
     for (const auto rank : covering_) {
+      if (stays(rank)) {
+        usable.push_back({rank, cloud_frac(rank), true});
+        continue;
+      }
       if (const auto kept = kept_duplicate(rank)) {
         rejections.push_back({rank, Reason::view_duplicate, "the same acquisition as " + tiles_.tile(*kept).tile_id});
         continue;
@@ -57,8 +61,13 @@ class WindowJury {
     return static_cast<double>(count_in_window(*tile.cloud, at_.col - tile.i, at_.row + tile.j, config_.patch_px)) / static_cast<double>(area_px_);
   }
 
-  /// The most preferred duplicate that is itself kept in this window.
+  [[nodiscard]] bool stays(std::size_t rank) const { return std::ranges::binary_search(window_.staying, rank); }
+
+  /// A view that stays and shows the same acquisition, else the most preferred duplicate that is
+  /// itself kept in this window.
   [[nodiscard]] std::optional<std::size_t> kept_duplicate(std::size_t rank) const {
+    for (const auto other : window_.staying)
+      if (are_duplicates(tiles_.tile(rank), tiles_.tile(other), config_.same_pass_s)) return other;
     for (const auto other : tiles_.preferred(rank))
       if (std::ranges::binary_search(covering_, other) && !kept_duplicate(other)) return other;
     return std::nullopt;
@@ -66,6 +75,7 @@ class WindowJury {
 
   const CoverageSet& tiles_;
   const PlannerConfig& config_;
+  const WindowToSee& window_;
   Anchor at_;
   std::int64_t area_px_;
   std::vector<std::size_t> covering_;  ///< ascending
@@ -76,10 +86,10 @@ struct Found {
   std::vector<ViewRejection> rejections;
 };
 
-Found views_of(const CoverageSet& tiles, const ViewChooser& chooser, const PlannerConfig& config, std::span<const std::size_t> ranks, const Anchor& at) {
-  Found found{.location = {.window = {at.col, -at.row, config.patch_px}, .views = {}}, .rejections = {}};
+Found views_of(const CoverageSet& tiles, const ViewChooser& chooser, const PlannerConfig& config, std::span<const std::size_t> ranks, const WindowToSee& window) {
+  Found found{.location = {.window = {window.at.col, -window.at.row, config.patch_px}, .views = {}}, .rejections = {}};
   std::vector<ViewChoice::LeftOut> left_out;
-  auto choice = chooser.choose(WindowJury(tiles, config, at).judge(ranks, left_out));
+  auto choice = chooser.choose(WindowJury(tiles, config, window).judge(ranks, left_out));
   for (const auto& seen : choice.kept) found.location.views.push_back({tiles.index(seen.rank), seen.cloud_frac});
   left_out.insert(left_out.end(), choice.left_out.begin(), choice.left_out.end());
   std::ranges::stable_sort(left_out, {}, [](const auto& item) { return item.rank.value_or(SIZE_MAX); });
@@ -88,19 +98,19 @@ Found views_of(const CoverageSet& tiles, const ViewChooser& chooser, const Plann
   return found;
 }
 
-/// Anchors of one cell of the plane and the tiles that may touch their windows.
+/// Windows anchored in one cell of the plane and the tiles that may touch them.
 struct Cell {
-  std::vector<std::size_t> anchors;  ///< numbers
+  std::vector<std::size_t> windows;  ///< numbers
   std::vector<std::size_t> ranks;    ///< ascending
 };
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
-/// Cells that hold anchors. Far tiles never meet: each tile is entered only where it lies.
-std::vector<Cell> cells_of(const CoverageSet& tiles, std::span<const Anchor> anchors, int patch_px) {
+/// Cells that hold windows. Far tiles never meet: each tile is entered only where it lies.
+std::vector<Cell> cells_of(const CoverageSet& tiles, std::span<const WindowToSee> windows, int patch_px) {
   const std::int64_t edge = std::max<std::int64_t>(512, 2 * std::int64_t{patch_px});
   std::map<std::pair<std::int64_t, std::int64_t>, Cell> cells;
-  for (std::size_t n = 0; n < anchors.size(); ++n) cells[{floor_div(anchors[n].row, edge), floor_div(anchors[n].col, edge)}].anchors.push_back(n);
+  for (std::size_t n = 0; n < windows.size(); ++n) cells[{floor_div(windows[n].at.row, edge), floor_div(windows[n].at.col, edge)}].windows.push_back(n);
   for (std::size_t rank = 0; rank < tiles.size(); ++rank) {
     const auto& tile = tiles.tile(rank);
     const auto left = floor_div(tile.i - patch_px + 1, edge), right = floor_div(tile.i + tile.valid.width() - 1, edge);
@@ -115,11 +125,11 @@ std::vector<Cell> cells_of(const CoverageSet& tiles, std::span<const Anchor> anc
 
 }  // namespace
 
-void add_views(const CoverageSet& tiles, const ViewChooser& chooser, const PlannerConfig& config, std::span<const Anchor> anchors, ViewPlan& plan) {
-  const auto cells = cells_of(tiles, anchors, config.patch_px);
-  std::vector<Found> found(anchors.size());
+void add_views(const CoverageSet& tiles, const ViewChooser& chooser, const PlannerConfig& config, std::span<const WindowToSee> windows, ViewPlan& plan) {
+  const auto cells = cells_of(tiles, windows, config.patch_px);
+  std::vector<Found> found(windows.size());
   tbb::parallel_for(std::size_t{0}, cells.size(), [&](std::size_t c) {
-    for (const auto n : cells[c].anchors) found[n] = views_of(tiles, chooser, config, cells[c].ranks, anchors[n]);
+    for (const auto n : cells[c].windows) found[n] = views_of(tiles, chooser, config, cells[c].ranks, windows[n]);
   });
   for (auto& one : found) {
     plan.locations.push_back(std::move(one.location));

@@ -10,8 +10,14 @@
 
 namespace tilewright::index {
 
-/// One planned location an anchor, and the rejections of all, in order of the anchors, which are
-/// sorted by (column, row from the south). Parallel over groups of near anchors.
-void add_views(const CoverageSet& tiles, const ViewChooser& chooser, const PlannerConfig& config, std::span<const Anchor> anchors, ViewPlan& plan);
+/// A window to be filled, and ranks of the views that it has from an earlier plan, ascending.
+struct WindowToSee {
+  Anchor at;
+  std::vector<std::size_t> staying;
+};
+
+/// One planned location a window, and the rejections of all, in the order given. A view that stays is
+/// kept by every rule and wins over a duplicate. Parallel over groups of near windows.
+void add_views(const CoverageSet& tiles, const ViewChooser& chooser, const PlannerConfig& config, std::span<const WindowToSee> windows, ViewPlan& plan);
 
 }  // namespace tilewright::index

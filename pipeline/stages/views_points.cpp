@@ -54,14 +54,14 @@ std::string percent(double frac) {
   return text;
 }
 
-/// The bits of `mask` under a window whose upper-left pixel is (col, row) of the mask.
-geometry::Bitmask cut(const geometry::Bitmask& mask, std::int64_t col, std::int64_t row, int size_px) {
+/// The pixels of `mask` under a window whose upper-left pixel is (col, row) of the mask.
+geometry::RunMask cut(const geometry::Bitmask& mask, std::int64_t col, std::int64_t row, int size_px) {
   geometry::Bitmask part(size_px, size_px);
   const auto col_end = std::min<std::int64_t>(col + size_px, mask.width()), row_end = std::min<std::int64_t>(row + size_px, mask.height());
   for (auto r = std::max<std::int64_t>(row, 0); r < row_end; ++r)
     for (auto c = std::max<std::int64_t>(col, 0); c < col_end; ++c)
       if (mask.get(c, r)) part.set(c - col, r - row, true);
-  return part;
+  return geometry::RunMask::from(part);
 }
 
 }  // namespace
@@ -166,7 +166,8 @@ void PointPlanner::decide(const Window& window, const index::PlannerConfig& conf
   plan.candidate_windows += here.candidate_windows;
   for (auto& location : here.locations)
     for (auto& view : location.views) view.tile = window.numbers[view.tile];
-  for (auto& rejection : here.rejections) rejection.tile = window.numbers[rejection.tile];
+  for (auto& rejection : here.rejections)
+    if (rejection.tile) rejection.tile = window.numbers[*rejection.tile];
   if (!here.locations.empty()) {
     std::ranges::move(here.locations, std::back_inserter(plan.locations));
     std::ranges::move(here.rejections, std::back_inserter(plan.rejections));

@@ -185,7 +185,7 @@ void check_parts(const SplitReport& report, const SplitConfig& config, std::size
   for (const Part& part : {Part{"train", config.train, report.train}, {"val", config.val, report.val}, {"test", config.test, report.test}})
     if (part.fraction > 0 && part.count == 0) empty += (empty.empty() ? "" : " and ") + std::string(part.name);
   if (empty.empty()) return;
-  throw Error::config("split: no location is left for " + empty + ": of " + std::to_string(locations) + " locations " + std::to_string(report.train) +
+  throw Error::failed("split: no location is left for " + empty + ": of " + std::to_string(locations) + " locations " + std::to_string(report.train) +
                       " are train, " + std::to_string(report.val) + " val, " + std::to_string(report.test) + " test, " +
                       std::to_string(report.guard) + " guard; use a smaller block_m or guard_m, or another seed");
 }

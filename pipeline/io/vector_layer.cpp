@@ -133,6 +133,16 @@ void check_fields(const std::filesystem::path& file, const VectorLayer& layer, c
   }
 }
 
+/// The layer without features; its fields are checked.
+VectorLayer header_of(OGRLayer& source, const std::filesystem::path& file, const std::vector<std::string>& wanted) {
+  VectorLayer out;
+  out.name = source.GetName();
+  out.crs = crs_of(source.GetSpatialRef(), file.filename().string());
+  out.fields = field_names(source);
+  check_fields(file, out, wanted);
+  return out;
+}
+
 Feature feature_of(const OGRFeature& raw, const std::vector<std::string>& wanted) {
   Feature out;
   out.id = std::to_string(raw.GetFID());
@@ -186,17 +196,18 @@ VectorLayer read_vector_layer(const std::filesystem::path& file, const std::stri
                               const OpenPolicy& policy) {
   const auto dataset = open_vector_dataset(file, policy);
   auto& source = find_layer(*dataset, file, layer);
-  VectorLayer out;
-  out.name = source.GetName();
-  out.crs = crs_of(source.GetSpatialRef(), file.filename().string());
-  out.fields = field_names(source);
-  check_fields(file, out, wanted);
+  auto out = header_of(source, file, wanted);
   CPLErrorReset();
   each_feature(*dataset, source, [&](const OGRFeature& feature) { out.features.push_back(feature_of(feature, wanted)); });
   if (CPLGetLastErrorType() >= CE_Failure)
     throw index::ItemError(index::Reason::unreadable, "reading layer " + out.name + " of " + file.filename().string() + " stopped after " +
                                                           std::to_string(out.features.size()) + " features" + gdal_message(file));
   return out;
+}
+
+void check_vector_layer(const std::filesystem::path& file, const std::string& layer, const std::vector<std::string>& wanted, const OpenPolicy& policy) {
+  const auto dataset = open_vector_dataset(file, policy);
+  header_of(find_layer(*dataset, file, layer), file, wanted);
 }
 
 }  // namespace tilewright::pipeline

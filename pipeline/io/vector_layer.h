@@ -37,4 +37,7 @@ struct VectorLayer {
 VectorLayer read_vector_layer(const std::filesystem::path& file, const std::string& layer,
                               const std::vector<std::string>& wanted, const OpenPolicy& policy);
 
+/// Throws what read_vector_layer would throw before its first feature: the file, layer or a field is not there.
+void check_vector_layer(const std::filesystem::path& file, const std::string& layer, const std::vector<std::string>& wanted, const OpenPolicy& policy);
+
 }  // namespace tilewright::pipeline

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "geometry/error.h"
 #include "pipeline/config/load.h"
@@ -78,6 +79,10 @@ void check_needed(const std::vector<const StageRow*>& range, const StageInput& i
   }
 }
 
+void foresee(const std::vector<const StageRow*>& range, const Job& job) {
+  for (const auto* row : range) row->foresee(job);
+}
+
 std::string report_json(const StageReport& report) {
   nlohmann::ordered_json out{{"counts", nlohmann::ordered_json::object()}, {"notes", report.notes}};
   for (const auto& [name, value] : report.counts) out["counts"][name] = value;
@@ -141,7 +146,8 @@ void check_bad_inputs(const Job& job, const index::Manifest& manifest) {
 
 class Loop {
  public:
-  Loop(const StageInput& in, const RunOptions& options, const RunContext& context, const Log& log) : in_(in), options_(options), context_(context), log_(log) {}
+  Loop(const StageInput& in, const std::vector<const StageRow*>& range, const RunOptions& options, const RunContext& context, const Log& log)
+      : in_(in), range_(range), options_(options), context_(context), log_(log) {}
 
   StageOutcome step(const StageRow& row) {
     auto status = status_of(row, in_, context_.limit);
@@ -162,6 +168,7 @@ class Loop {
     }
     StageOutcome outcome{.stage = status.stage, .action = StageOutcome::Action::up_to_date, .why = status.why, .report = {}, .seconds = 0};
     if (status.state == StageState::up_to_date) return outcome;
+    if (!std::exchange(is_foreseen_, true)) foresee(range_, in_.job);
     const auto started = std::chrono::steady_clock::now();
     outcome.action = StageOutcome::Action::done;
     outcome.report = do_stage(row, in_, status, is_forced, context_, log_);
@@ -171,16 +178,18 @@ class Loop {
 
  private:
   const StageInput& in_;
+  const std::vector<const StageRow*>& range_;
   const RunOptions& options_;
   const RunContext& context_;
   const Log& log_;
   std::set<std::string> not_done_;
+  bool is_foreseen_ = false;
 };
 
 RunReport run_range(const StageInput& in, const std::vector<const StageRow*>& range, const RunOptions& options, const RunContext& context,
                     const Log& log, const std::function<void(const StageOutcome&)>& on_outcome) {
   RunReport report;
-  Loop loop(in, options, context, log);
+  Loop loop(in, range, options, context, log);
   std::vector<std::string> names;
   for (const auto* row : range) {
     context.check_stop();
@@ -231,7 +240,9 @@ RunReport run_stages(const Job& job, const RunOptions& options, const RunContext
   if (options.replan && !options.is_one_stage && range.front()->name != "scan")
     throw Error::config("--replan starts from scratch, so it cannot begin at " + options.from + "; leave out --from, or plan only the views anew: tilewright views JOB --replan");
   const auto file = job.workspace() / "manifest.gpkg";
-  if (options.dry_run && !std::filesystem::exists(file)) return plan_fresh(job, range, options, context, on_outcome);
+  const bool is_new = !std::filesystem::exists(file);
+  if (is_new) foresee(range, job);  // a job that cannot work leaves no folder behind
+  if (options.dry_run && is_new) return plan_fresh(job, range, options, context, on_outcome);
   const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(context.threads));
   const auto lock = options.dry_run ? WorkspaceLock(job.workspace()) : enter_workspace(job);
   auto manifest = index::Manifest::open(file, index::Manifest::Mode::create_or_write);

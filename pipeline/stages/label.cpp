@@ -204,13 +204,28 @@ StageReport run_label(const StageInput& in, const RunContext& context) {
   return report;
 }
 
-std::string hash_label_inputs(const StageInput& in) {
+namespace {
+
+/// Every file that the layers and targets of a job name; throws for one that is not there.
+std::vector<std::string> label_files(const Job& job) {
   std::set<std::string> paths;
-  for (const auto& [name, layer] : in.job.layers) paths.merge(files_and_side_files(in.job, layer));
-  for (const auto& [name, target] : in.job.targets)
-    if (target.table) add_with_side_files(in.job, *target.table, paths);
+  for (const auto& [name, layer] : job.layers) paths.merge(files_and_side_files(job, layer));
+  for (const auto& [name, target] : job.targets)
+    if (target.table) add_with_side_files(job, *target.table, paths);
+  return {paths.begin(), paths.end()};
+}
+
+}  // namespace
+
+void foresee_label(const Job& job) {
+  label_files(job);
+  for (const auto& [name, layer] : job.layers)
+    if (layer.vector) check_label_source(name, layer, files_of(job, layer), policy_of(job, layer));
+}
+
+std::string hash_label_inputs(const StageInput& in) {
   shard::Sha256 hash;
-  for (const auto& [path, file] : hash_files(in.job, in.manifest, {paths.begin(), paths.end()}, in.job.limits.threads))
+  for (const auto& [path, file] : hash_files(in.job, in.manifest, label_files(in.job), in.job.limits.threads))
     hash.update(path + "\n" + file.sha256 + "\n");
   return shard::hex(hash.finish());
 }

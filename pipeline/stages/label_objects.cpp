@@ -221,13 +221,22 @@ std::vector<std::string> wanted_fields(const LayerConfig& config, const std::opt
 }
 
 /// A foreign file that cannot be read stops the stage, with the layer's name in the text.
-VectorLayer read_named(const std::string& name, const std::filesystem::path& file, const std::string& layer,
-                       const std::vector<std::string>& wanted, const OpenPolicy& policy) {
+auto with_name(const std::string& name, const std::filesystem::path& file, const auto& read) {
   try {
-    return read_vector_layer(file, layer, wanted, policy);
+    return read();
   } catch (const index::ItemError& error) {
     throw Error::failed("layer " + name + ": cannot read " + file.string() + ": " + error.what() + "; repair the file, or name another in the job");
   }
+}
+
+VectorLayer read_named(const std::string& name, const std::filesystem::path& file, const std::string& layer,
+                       const std::vector<std::string>& wanted, const OpenPolicy& policy) {
+  return with_name(name, file, [&] { return read_vector_layer(file, layer, wanted, policy); });
+}
+
+std::optional<WidthRules> width_rules_of(const LayerConfig& config, const LabelFiles& files) {
+  if (!config.width) return std::nullopt;
+  return WidthRules(*config.width, files.width_table);
 }
 
 /// Points of the drawable objects of a period.
@@ -283,9 +292,13 @@ void reject(LabelObjects& objects, std::size_t feature, Reason reason, const std
   objects.details[feature] = detail;
 }
 
+void check_label_source(const std::string& name, const LayerConfig& config, const LabelFiles& files, const OpenPolicy& policy) {
+  const auto wanted = wanted_fields(config, width_rules_of(config, files));
+  with_name(name, files.vector, [&] { check_vector_layer(files.vector, config.layer.value_or(""), wanted, policy); });
+}
+
 LabelObjects read_label_objects(const std::string& name, const LayerConfig& config, const LabelFiles& files, const OpenPolicy& policy) {
-  std::optional<WidthRules> widths;
-  if (config.width) widths.emplace(*config.width, files.width_table);
+  const auto widths = width_rules_of(config, files);
   VectorLayer layer = read_named(name, files.vector, config.layer.value_or(""), wanted_fields(config, widths), policy);
   if (!layer.crs.known())
     throw Error::failed("layer " + name + ": " + files.vector.string() + " does not say its CRS; write it with one, such as EPSG:4326");

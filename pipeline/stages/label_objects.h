@@ -52,6 +52,9 @@ struct LabelFiles {
   std::filesystem::path vector, width_table, extent;
 };
 
+/// Throws what read_label_objects would throw before its first object: file, layer, fields, width table.
+void check_label_source(const std::string& name, const LayerConfig& config, const LabelFiles& files, const OpenPolicy& policy);
+
 /// Reads, gates and classifies a whole vector layer. Throws Error::config for missing fields or
 /// layers, Error::failed naming `name` for a file that cannot be read.
 LabelObjects read_label_objects(const std::string& name, const LayerConfig& config,

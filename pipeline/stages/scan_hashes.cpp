@@ -110,6 +110,13 @@ void add_side_cars(const Job& job, std::vector<std::string>& paths) {
 
 }  // namespace
 
+void foresee_scan(const Job& job) {
+  for (const auto& [name, config] : job.sources) {
+    auto paths = paths_of(find_inputs(job, name));
+    add_side_inputs(job, config, paths);
+  }
+}
+
 std::string hash_scan_inputs(const StageInput& in) {
   std::vector<std::string> paths;
   shard::Sha256 hash;

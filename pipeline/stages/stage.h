@@ -26,6 +26,9 @@ struct StageRow {
   std::string_view sections;                  ///< job sections in the key, blank separated
   int version;                                ///< raise when outputs change
   bool (*wanted)(const Job&);                 ///< is there anything to do in this job?
+  /// Throws what the stage would stop at although no earlier stage could mend it (a missing file,
+  /// layer or field): asked before the first stage starts, so that hours of work do not end in a typo.
+  void (*foresee)(const Job&);
   std::string (*inputs)(const StageInput&);   ///< content hash of files outside the workspace, "" if none
   StageReport (*run)(const StageInput&, const RunContext&);
 };
@@ -46,6 +49,9 @@ StageReport run_dataset(const StageInput&, const RunContext&);
 StageReport run_train(const StageInput&, const RunContext&);
 StageReport run_evaluate(const StageInput&, const RunContext&);
 StageReport run_predict(const StageInput&, const RunContext&);
+
+void foresee_scan(const Job&);
+void foresee_label(const Job&);
 
 /// Hash over root-relative path and content of every file that `sources` name (stat tuples in the
 /// manifest save rehashing); throws Error::config for a missing root or an empty glob.

@@ -23,11 +23,37 @@ bool has_predict(const Job& job) { return job.predict.has_value(); }
 
 std::string nothing(const StageInput&) { return ""; }
 
-std::string hash_named_file(const StageInput& in, const std::string& key, const std::string& path) {
-  const auto file = in.job.resolve(path);
+std::filesystem::path named_file(const Job& job, const std::string& key, const std::string& path) {
+  const auto file = job.resolve(path);
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) throw Error::config(key + ": " + path + " is not a file (" + file.string() + "); correct the path");
-  return path + " " + shard::sha256_file(file) + "\n";
+  return file;
+}
+
+/// Calls each(key, path) for the weights that runs start from.
+void each_weight_file(const Job& job, const auto& each) {
+  for (const auto& [name, run] : job.runs) {
+    if (run.init && run.init->file) each("runs." + name + ".init.file", *run.init->file);
+    if (run.model.encoder && run.model.encoder->file) each("runs." + name + ".model.encoder.file", *run.model.encoder->file);
+  }
+}
+
+void nothing_foreseen(const Job&) {}
+
+void foresee_split(const Job& job) {
+  if (job.split->table) named_file(job, "split.table.file", job.split->table->file);
+}
+
+void foresee_views(const Job& job) {
+  if (job.views->points) named_file(job, "views.points.file", job.views->points->file);
+}
+
+void foresee_train(const Job& job) {
+  each_weight_file(job, [&](const std::string& key, const std::string& path) { named_file(job, key, path); });
+}
+
+std::string hash_named_file(const StageInput& in, const std::string& key, const std::string& path) {
+  return path + " " + shard::sha256_file(named_file(in.job, key, path)) + "\n";
 }
 
 /// A sample's strata, and the points that windows lie around.
@@ -52,29 +78,25 @@ std::string curate_inputs(const StageInput& in) {
   return out;
 }
 
-/// Weights that runs start from.
 std::string hash_run_inputs(const StageInput& in) {
   std::string out;
-  for (const auto& [name, run] : in.job.runs) {
-    if (run.init && run.init->file) out += hash_named_file(in, "runs." + name + ".init.file", *run.init->file);
-    if (run.model.encoder && run.model.encoder->file) out += hash_named_file(in, "runs." + name + ".model.encoder.file", *run.model.encoder->file);
-  }
+  each_weight_file(in.job, [&](const std::string& key, const std::string& path) { out += hash_named_file(in, key, path); });
   return out;
 }
 
-/// name, needs, sections, version, wanted, inputs, run
+/// name, needs, sections, version, wanted, foresee, inputs, run
 constexpr std::array kStages{
-    StageRow{"scan", "", "sources limits.untrusted", 2, always, hash_scan_inputs, run_scan},
-    StageRow{"graph", "scan", "", 2, always, nothing, run_graph},
-    StageRow{"views", "scan graph", "grid views extract.resampling", 2, has_views, hash_view_inputs, run_views},
-    StageRow{"extract", "views", "extract", 1, has_views, nothing, run_extract},
-    StageRow{"label", "views", "layers targets", 1, has_labels, hash_label_inputs, run_label},
-    StageRow{"split", "views", "split curate.folds curate.scores", 1, has_split, hash_split_inputs, run_split},
-    StageRow{"curate", "extract label split", "curate", 1, has_curate, curate_inputs, run_curate},
-    StageRow{"dataset", "extract label split curate", "datasets", 1, has_datasets, nothing, run_dataset},
-    StageRow{"train", "dataset", "runs", 1, has_runs, hash_run_inputs, run_train},
-    StageRow{"evaluate", "train", "", 1, has_runs, nothing, run_evaluate},
-    StageRow{"predict", "scan train", "predict", 1, has_predict, nothing, run_predict},
+    StageRow{"scan", "", "sources limits.untrusted", 2, always, foresee_scan, hash_scan_inputs, run_scan},
+    StageRow{"graph", "scan", "", 2, always, nothing_foreseen, nothing, run_graph},
+    StageRow{"views", "scan graph", "grid views extract.resampling", 2, has_views, foresee_views, hash_view_inputs, run_views},
+    StageRow{"extract", "views", "extract", 1, has_views, nothing_foreseen, nothing, run_extract},
+    StageRow{"label", "views", "layers targets", 1, has_labels, foresee_label, hash_label_inputs, run_label},
+    StageRow{"split", "views", "split curate.folds curate.scores", 1, has_split, foresee_split, hash_split_inputs, run_split},
+    StageRow{"curate", "extract label split", "curate", 1, has_curate, nothing_foreseen, curate_inputs, run_curate},
+    StageRow{"dataset", "extract label split curate", "datasets", 1, has_datasets, nothing_foreseen, nothing, run_dataset},
+    StageRow{"train", "dataset", "runs", 1, has_runs, foresee_train, hash_run_inputs, run_train},
+    StageRow{"evaluate", "train", "", 1, has_runs, nothing_foreseen, nothing, run_evaluate},
+    StageRow{"predict", "scan train", "predict", 1, has_predict, nothing_foreseen, nothing, run_predict},
 };
 
 }  // namespace

@@ -137,6 +137,17 @@ TEST_F(BadLabel, MissingFileLayerAndFieldAreNamedWithWhatIsThere) {
   expect_good_job_goes_on();
 }
 
+TEST_F(BadLabel, WhatNoStageCanMendIsSaidBeforeTheFirstStarts) {
+  region().start_anew();
+  for (const char* setting : {"layers.buildings.vector=labels/none.gpkg", "layers.buildings.layer=houses", "sources.optical.files=optical/*.jp2",
+                              "split.table={file: none.csv}"}) {
+    const auto answer = run_with(setting);
+    EXPECT_EQ(answer.code, kConfig) << setting << answer;
+    EXPECT_FALSE(fs::exists(region().work())) << setting << " leaves a workspace";
+  }
+  expect_good_job_goes_on();
+}
+
 TEST_F(BadLabel, AFileThatIsNoLayerStopsWithItsNameAndARemedy) {
   write_text(region() / "labels/torn.geojson", "{\"type\": \"FeatureCollection\", \"features\": [\n");
   expect_refused(run_with("layers.buildings.vector=labels/torn.geojson"), kFailed,
@@ -185,7 +196,7 @@ TEST_F(BadLabel, LabelsOfAnotherPlaceStopWithBothPlaces) {
 
 TEST_F(BadSelection, AnEmptyPartStopsWithTheCounts) {
   const auto answer = run({"--set", "split.fractions={train: 0.98, val: 0.01, test: 0.01}"});
-  expect_refused(answer, kConfig, {"split: no location is left for", "of 18 locations", "use a smaller block_m"});
+  expect_refused(answer, kFailed, {"split: no location is left for", "of 18 locations", "use a smaller block_m"});
   EXPECT_EQ(answer.err.find("split: split:"), std::string::npos) << answer;
   expect_good_job_goes_on();
 }

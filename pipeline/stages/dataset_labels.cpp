@@ -123,7 +123,7 @@ LabelChoice DatasetLabels::mean(const std::vector<Candidate>& candidates, const 
   if (count == 0)
     return {std::nullopt, Reason::no_partner, "no value of " + *config_.target + " lies within " + std::to_string(*config_.match_days) + " days of " + (time ? time->substr(0, 10) : "a view without a date")};
   for (auto& value : sum) value /= count;
-  return {Label{nullptr, kind_ == "scalar" ? Json(sum.front()).dump() : Json(sum).dump()}, {}, {}};
+  return {SampleLabel{nullptr, kind_ == "scalar" ? Json(sum.front()).dump() : Json(sum).dump()}, {}, {}};
 }
 
 }  // namespace tilewright::pipeline

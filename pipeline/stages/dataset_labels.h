@@ -15,14 +15,14 @@
 namespace tilewright::pipeline {
 
 /// Either a mask or a value.
-struct Label {
+struct SampleLabel {
   const index::MaskRow* mask = nullptr;  ///< owned by DatasetLabels
   std::string value = "-";               ///< JSON, as part files hold it: class ids for kinds class and classes
 };
 
 /// The label of a view, or why it has none.
 struct LabelChoice {
-  std::optional<Label> label;
+  std::optional<SampleLabel> label;
   index::Reason reason = index::Reason::no_partner;
   std::string detail;
 };
@@ -50,7 +50,7 @@ class DatasetLabels {
  private:
   struct Candidate {
     ValidPeriod period;
-    Label label;
+    SampleLabel label;
     std::vector<double> numbers;  ///< of scalar and vector
   };
   void take_masks(const index::Manifest& manifest);

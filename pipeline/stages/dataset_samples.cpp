@@ -90,7 +90,7 @@ std::vector<std::vector<std::pair<int, const ViewRow*>>> samples_of(const ViewsB
 }
 
 learn::SampleRow row_of(const std::string& sample, const ViewRow& view, int input,
-                        const Label& label) {
+                        const SampleLabel& label) {
   learn::SampleRow row;
   row.sample = sample;
   row.location = view.location_id;
@@ -194,8 +194,8 @@ class Chooser {
   }
 
   /// Labels of the views of the first input; those that find none are taken out, each with its reason.
-  std::map<const ViewRow*, Label> label_views(const LocationRow& location, std::vector<const ViewRow*>& views) {
-    std::map<const ViewRow*, Label> labels;
+  std::map<const ViewRow*, SampleLabel> label_views(const LocationRow& location, std::vector<const ViewRow*>& views) {
+    std::map<const ViewRow*, SampleLabel> labels;
     if (!labels_.is_wanted()) return labels;
     std::erase_if(views, [&](const ViewRow* view) {
       const auto choice = labels_.of(location.location_id, view->acquired);
@@ -211,7 +211,7 @@ class Chooser {
   }
 
   /// Every row carries the label of its own view, rows of further inputs that of the sample's first.
-  void add_samples(const LocationRow& location, const ViewsByInput& views, const std::map<const ViewRow*, Label>& labels,
+  void add_samples(const LocationRow& location, const ViewsByInput& views, const std::map<const ViewRow*, SampleLabel>& labels,
                    const std::string& part) {
     for (const auto& chosen : samples_of(views, config_.views)) {
       const auto name = config_.views == "each"
@@ -223,7 +223,7 @@ class Chooser {
       const auto first = labels.find(chosen[0].second);
       for (const auto& [input, view] : chosen) {
         const auto own = labels.find(view);
-        sample.rows.push_back(row_of(name, *view, input, own != labels.end() ? own->second : first != labels.end() ? first->second : Label{}));
+        sample.rows.push_back(row_of(name, *view, input, own != labels.end() ? own->second : first != labels.end() ? first->second : SampleLabel{}));
       }
     }
   }

@@ -158,6 +158,22 @@ TEST(House, HeadersDoNotOpenNamespaces) {
   }
 }
 
+/// Two types of one name in one namespace are one type to the linker, which keeps the functions of either.
+TEST(House, ATypeHasOneDefinitionInItsRoom) {
+  const std::regex definition(R"re(^(struct|class|enum class) (\w+)( final)?( : [^;]*)?( \{.*)?$)re");
+  std::map<std::string, std::string> header_of;
+  for (const auto& file : rooms()) {
+    if (!file.path.ends_with(".h")) continue;
+    const auto room = file.path.substr(0, file.path.find('/'));
+    for (const auto& line : file.lines) {
+      std::smatch match;
+      if (line.ends_with(";") || !std::regex_match(line, match, definition)) continue;
+      const auto [entry, is_first] = header_of.emplace(room + "::" + match[2].str(), file.path);
+      EXPECT_TRUE(is_first || entry->second == file.path) << entry->first << " is defined in " << entry->second << " and in " << file.path;
+    }
+  }
+}
+
 TEST(House, NoFolderIsCalledCommon) {
   for (const auto& file : rooms())
     for (const auto& part : fs::path(file.path).parent_path())

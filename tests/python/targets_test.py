@@ -197,6 +197,17 @@ class Elkton(unittest.TestCase):
         self.assertEqual(json.loads((workspace / "datasets/sparse/dataset.json").read_text())["inputs"][0]["size_px"], 186)
 
 
+class Bigearthnet(unittest.TestCase):
+    def test_patches_of_one_day_and_tile_at_two_places_are_no_pair(self):
+        manifest, workspace = run("bigearthnet")
+        rows = manifest.execute("select l.size_px, l.res_m, l.view_count, t.value from location l join target t using (location_id) order by 4").fetchall()
+        self.assertEqual(rows, [(120, 10, 1, "70_48"), (120, 10, 1, "75_43")])
+        self.assertEqual(manifest.execute("select count(*) from overlap").fetchone()[0], 0)
+        (row,) = samples(workspace, "optical", "train")
+        with rasterio.open(next((DATA / "C-bigearthnet-s1s2").glob("S2A*_B02.tif"))) as band:
+            numpy.testing.assert_array_equal(array_at(workspace, row["shard"], int(row["offset"]), int(row["length"]))[0], band.read(1))
+
+
 if __name__ == "__main__":
     if not DATA.is_dir():
         print(f"skipped: {DATA} is not there")

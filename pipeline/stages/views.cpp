@@ -123,7 +123,7 @@ class ViewsStage {
   }
 
   void plan() {
-    if (views_.placement == index::Placement::whole) take_whole(plan_whole(tiles_, views_));
+    if (views_.placement == index::Placement::whole) take_whole(plan_whole(tiles_, planner_config()));
     else plan_zones();
     if (views_.sample && !grows_by_window()) keep_sample(sampled_locations(in_, outcome_.locations, outcome_.views));
   }
@@ -225,6 +225,11 @@ class ViewsStage {
       if (!outcome_.tiles_with_views.contains(tile)) outcome_.reject(tile, Reason::not_sampled, "none of the locations that show this tile is among the " + std::to_string(kept.size()) + " kept ones");
   }
 
+  [[nodiscard]] index::PlannerConfig planner_config() const {
+    return {.patch_px = views_.patch_px, .placement = views_.placement, .min_views = views_.min_views, .max_views = views_.max_views,
+            .min_days_apart = views_.min_days_apart, .periods = views_.periods, .pairs = views_.pairs, .max_cloud_frac = views_.max_cloud_frac};
+  }
+
   void take_whole(WholePlan plan) {
     zones_ = plan.crs_count;
     outcome_.candidate_windows = plan.candidates;
@@ -248,9 +253,7 @@ class ViewsStage {
     outcome_.lattices.push_back(lattice);
     ++zones_;
     std::vector<std::size_t> tile_of;
-    const index::PlannerConfig config{.patch_px = views_.patch_px, .placement = views_.placement, .min_views = views_.min_views,
-                                      .max_views = views_.max_views, .min_days_apart = views_.min_days_apart, .periods = views_.periods,
-                                      .pairs = views_.pairs, .max_cloud_frac = views_.max_cloud_frac};
+    const auto config = planner_config();
     index::ViewPlan plan;
     if (points_) {
       plan = points_->plan_zone(lattice, config, tile_of);

@@ -9,7 +9,9 @@
 #include <set>
 
 #include "geometry/error.h"
+#include "index/coverage.h"
 #include "index/reason.h"
+#include "index/view_choice.h"
 #include "pipeline/stages/whole_grid.h"
 
 namespace tilewright::pipeline {
@@ -53,47 +55,57 @@ index::ViewRow view_row(const std::string& id, const index::TileRow& tile) {
   return view;
 }
 
-bool earlier(const PlacedTile* a, const PlacedTile* b) {
-  return a->row.acquired != b->row.acquired ? a->row.acquired < b->row.acquired : a->row.tile_id < b->row.tile_id;
-}
-
-bool clearer(const PlacedTile* a, const PlacedTile* b) {
-  const double first = a->row.cloud_frac.value_or(0), second = b->row.cloud_frac.value_or(0);
-  return first != second ? first < second : earlier(a, b);
+/// The planner's view of a chip: one pixel, so that its rules of choice can be asked.
+index::TileCoverage coverage_of(const index::TileRow& row) {
+  geometry::Bitmask one(1, 1);
+  one.set(0, 0, true);
+  return {.tile_id = row.tile_id, .source = row.source, .acquired = row.acquired, .time_known = row.time_known, .i = 0, .j = 0,
+          .valid = geometry::RunMask::from(one), .cloud = {}, .copied = true, .content_hash = ""};
 }
 
 class WholePlanner {
  public:
-  explicit WholePlanner(const ViewsConfig& views) : views_(views) {}
+  explicit WholePlanner(const index::PlannerConfig& config) : config_(config) { config_.patch_px = 1; }
 
   void take(const std::string& id, const Chips& chips) {
-    Chips seen;
     const auto first = plan_.rejections.size();
-    const auto reject = [&](const PlacedTile* chip, Reason reason, const std::string& detail) {
-      plan_.rejections.push_back({"views", chip->row.tile_id, std::string(index::code(reason)), detail});
-    };
+    std::vector<index::TileCoverage> coverages;
+    Chips clear;
     for (const auto* chip : chips) {
-      const auto& row = chip->row;
-      if (row.valid_frac < 1)
-        reject(chip, Reason::view_invalid, percent(row.valid_frac) + " of the chip is valid; a whole chip needs all of it: see nodata of source " + row.source);
-      else if (row.cloud_frac.value_or(0) > views_.max_cloud_frac)
-        reject(chip, Reason::view_cloudy, percent(*row.cloud_frac) + " of the chip is cloudy, allowed are " + percent(views_.max_cloud_frac));
-      else
-        seen.push_back(chip);
+      if (!is_usable(*chip)) continue;
+      clear.push_back(chip);
+      coverages.push_back(coverage_of(chip->row));
+    }
+    const index::CoverageSet set(coverages, config_);
+    const index::ViewChooser chooser(set, config_);
+    std::vector<index::Seen> seen;
+    std::vector<std::uint32_t> ranks;
+    for (std::size_t rank = 0; rank < set.size(); ++rank) {
+      const auto& chip = *clear[set.index(rank)];
+      if (!set.preferred(rank).empty()) {
+        reject(chip, Reason::view_duplicate, "the same acquisition as " + set.tile(set.preferred(rank).front()).tile_id);
+        continue;
+      }
+      seen.push_back({rank, chip.row.cloud_frac});
+      ranks.push_back(static_cast<std::uint32_t>(rank));
     }
     plan_.candidates += seen.empty() ? 0 : 1;
-    if (seen.empty() || static_cast<int>(seen.size()) < views_.min_views) {
-      for (const auto* chip : seen)
-        reject(chip, Reason::too_few_views, std::to_string(seen.size()) + " of its " + std::to_string(chips.size()) + " chips can be used, min_views is " + std::to_string(views_.min_views));
+    if (seen.empty() || static_cast<int>(chooser.count(ranks)) < config_.min_views) {
+      for (const auto& view : seen)
+        reject(*clear[set.index(view.rank)], Reason::too_few_views, std::to_string(chooser.count(ranks)) + " of its " + std::to_string(chips.size()) + " chips count, min_views is " + std::to_string(config_.min_views));
       return;
     }
-    for (const auto* chip : beyond_limit(seen))
-      reject(chip, Reason::view_limit, std::to_string(views_.max_views) + " views are kept");
-    std::ranges::sort(seen, earlier);
-    plan_.locations.push_back(location_row(id, seen));
-    crs_.insert(seen.front()->grid.crs.wkt());
-    for (const auto* chip : seen) plan_.views.push_back(view_row(id, chip->row));
+    const auto choice = chooser.choose(std::move(seen));
+    Chips kept;
+    for (const auto& view : choice.kept) kept.push_back(clear[set.index(view.rank)]);
+    plan_.locations.push_back(location_row(id, kept));
+    crs_.insert(kept.front()->grid.crs.wkt());
+    for (const auto* chip : kept) plan_.views.push_back(view_row(id, chip->row));
+    for (const auto& left_out : choice.left_out)
+      if (left_out.rank) reject(*clear[set.index(*left_out.rank)], left_out.reason, left_out.detail);
     for (auto n = first; n < plan_.rejections.size(); ++n) plan_.rejections[n].subject = id + "/" + plan_.rejections[n].subject;
+    for (const auto& gap : choice.left_out)
+      if (!gap.rank) plan_.rejections.push_back({"views", id, std::string(index::code(gap.reason)), gap.detail});
   }
 
   WholePlan finish() {
@@ -102,27 +114,31 @@ class WholePlanner {
   }
 
  private:
-  /// Takes what is over max_views out of `seen`.
-  [[nodiscard]] Chips beyond_limit(Chips& seen) const {
-    const auto limit = static_cast<std::size_t>(views_.max_views);
-    if (limit == 0 || seen.size() <= limit) return {};
-    std::ranges::sort(seen, clearer);
-    Chips over(seen.begin() + static_cast<std::ptrdiff_t>(limit), seen.end());
-    seen.resize(limit);
-    return over;
+  void reject(const PlacedTile& chip, Reason reason, const std::string& detail) {
+    plan_.rejections.push_back({"views", chip.row.tile_id, std::string(index::code(reason)), detail});
+  }
+  bool is_usable(const PlacedTile& chip) {
+    const auto& row = chip.row;
+    if (row.valid_frac < 1) {
+      reject(chip, Reason::view_invalid, percent(row.valid_frac) + " of the chip is valid; a whole chip needs all of it: see nodata of source " + row.source);
+      return false;
+    }
+    if (row.cloud_frac.value_or(0) <= config_.max_cloud_frac) return true;
+    reject(chip, Reason::view_cloudy, percent(*row.cloud_frac) + " of the chip is cloudy, allowed are " + percent(config_.max_cloud_frac));
+    return false;
   }
 
-  const ViewsConfig& views_;
+  index::PlannerConfig config_;
   WholePlan plan_;
   std::set<std::string> crs_;
 };
 
 }  // namespace
 
-WholePlan plan_whole(const std::vector<PlacedTile>& tiles, const ViewsConfig& views) {
+WholePlan plan_whole(const std::vector<PlacedTile>& tiles, const index::PlannerConfig& config) {
   std::map<std::string, Chips> by_grid;
   for (const auto& tile : tiles) by_grid[whole_location_id(tile.grid)].push_back(&tile);
-  WholePlanner planner(views);
+  WholePlanner planner(config);
   for (const auto& [id, chips] : by_grid) planner.take(id, chips);
   return planner.finish();
 }

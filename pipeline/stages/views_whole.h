@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "index/rows.h"
-#include "pipeline/config/job.h"
+#include "index/view_planner.h"
 #include "pipeline/stages/grid_zone.h"
 
 namespace tilewright::pipeline {
@@ -14,17 +14,17 @@ namespace tilewright::pipeline {
 struct WholePlan {
   std::vector<index::LocationRow> locations;     ///< by location_id
   std::vector<index::ViewRow> views;             ///< by location, then (acquired, tile_id); none resampled
-  /// One a tile that is not seen: its subject is `location/tile`, or `tile` where there is no location.
+  /// One a tile that is not seen: its subject is `location/tile`, or `tile` where there is no location;
+  /// and `location` where a period or a partner is missing.
   std::vector<index::RejectionRow> rejections;
   std::int64_t crs_count = 0;                    ///< different CRSs of the locations
   std::int64_t candidates = 0;                   ///< chips with at least one usable view
 };
 
 /// Tiles on one grid are views of one location. A chip is seen if all of its pixels are valid and at
-/// most `max_cloud_frac` of them are cloudy; of more than `max_views` the least cloudy, then the
-/// earliest are kept; a location needs `min_views`. No pixel is read: scan has counted them. Tiles of
-/// one acquisition on one grid are duplicates that scan has found. Throws Error::failed for a chip
-/// whose outline has no longitude and latitude.
-WholePlan plan_whole(const std::vector<PlacedTile>& tiles, const ViewsConfig& views);
+/// most `max_cloud_frac` of them are cloudy; which of these are kept, and what min_views counts, is as
+/// everywhere (index::ViewChooser). No pixel is read: scan has counted them. Throws Error::failed for a
+/// chip whose outline has no longitude and latitude.
+WholePlan plan_whole(const std::vector<PlacedTile>& tiles, const index::PlannerConfig& config);
 
 }  // namespace tilewright::pipeline

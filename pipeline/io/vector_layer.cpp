@@ -6,6 +6,9 @@
 #include <ogrsf_frmts.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <memory>
 
 #include "pipeline/config/load.h"
@@ -143,6 +146,17 @@ VectorLayer header_of(OGRLayer& source, const std::filesystem::path& file, const
   return out;
 }
 
+/// OGR writes numbers with 15 digits, which do not always read back to the same number.
+std::string text_of(const OGRFeature& raw, int field) {
+  if (raw.GetFieldDefnRef(field)->GetType() != OFTReal) return raw.GetFieldAsString(field);
+  std::array<char, 32> text;
+  const double value = raw.GetFieldAsDouble(field);
+  const bool is_plain = value == 0 || (std::abs(value) >= 1e-5 && std::abs(value) < 1e15);  // 100000, not 1e+05
+  const auto format = is_plain ? std::chars_format::fixed : std::chars_format::general;
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value, format).ptr;
+  return {text.data(), end};
+}
+
 Feature feature_of(const OGRFeature& raw, const std::vector<std::string>& wanted) {
   Feature out;
   out.id = std::to_string(raw.GetFID());
@@ -150,7 +164,7 @@ Feature feature_of(const OGRFeature& raw, const std::vector<std::string>& wanted
   for (const auto& name : wanted) {
     const int field = raw.GetFieldIndex(name.c_str());
     if (field >= 0 && raw.IsFieldSetAndNotNull(field)) {
-      out.attributes[name] = raw.GetFieldAsString(field);
+      out.attributes[name] = text_of(raw, field);
     } else if (field < 0 && tags >= 0 && raw.IsFieldSetAndNotNull(tags)) {
       if (auto value = tag_of(raw.GetFieldAsString(tags), name)) out.attributes[name] = std::move(*value);
     }

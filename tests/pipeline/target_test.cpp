@@ -10,6 +10,7 @@
 
 #include "geometry/error.h"
 #include "index/shard/shard_reader.h"
+#include "learn/config/dataset_file.h"
 #include "pipeline/config/target_rule.h"
 #include "pipeline/config/valid_period.h"
 #include "pipeline/report/report.h"

@@ -33,6 +33,18 @@ TEST(VectorLayer, FlattensWhatItFinds) {
   EXPECT_TRUE(layer.features[3].polygons.empty() && layer.features[3].lines.empty() && layer.features[3].points.empty());
 }
 
+TEST(VectorLayer, NumbersReadBackToTheSameNumber) {
+  const TemporaryFolder folder;
+  std::string features;
+  const std::vector<std::string> texts{"0.4699999988079071", "7", "100000", "7.5", "-2.25", "1e+300", "0.1"};
+  for (const auto& text : texts)
+    features += (features.empty() ? "" : ",") + (R"({"type":"Feature","properties":{"v":)" + text + R"(},"geometry":{"type":"Point","coordinates":[1,2]}})");
+  folder.write("a.geojson", R"({"type":"FeatureCollection","features":[)" + features + "]}");
+  const auto layer = read_vector_layer(folder / "a.geojson", "", {"v"}, {});
+  ASSERT_EQ(layer.features.size(), texts.size());
+  for (std::size_t n = 0; n < texts.size(); ++n) EXPECT_EQ(layer.features[n].attributes.at("v"), texts[n]);
+}
+
 TEST(VectorLayer, AMissingFieldNamesTheNearestOne) {
   const TemporaryFolder folder;
   folder.write("a.geojson", kMixed);

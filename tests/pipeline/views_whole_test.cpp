@@ -9,6 +9,7 @@
 #include "geometry/error.h"
 #include "index/shard/sha256.h"
 #include "index/shard/shard_reader.h"
+#include "learn/config/dataset_file.h"
 #include "pipeline/stages/split_locations.h"
 #include "pipeline/stages/whole_grid.h"
 #include "tests/pipeline/stage_bench.h"

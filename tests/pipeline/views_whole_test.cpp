@@ -19,8 +19,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-/// Chips named c_<date>.tif; values differ from pixel to pixel, 0 is nodata.
-TinyRaster chip(double x, double y, int width = 12, int height = 12) {
+/// Chips named c_<date>.tif; values differ from pixel to pixel and by `salt`, 0 is nodata. Equal ones on one
+/// grid would be duplicates.
+TinyRaster chip(double x, double y, int width = 12, int height = 12, int salt = 0) {
   TinyRaster raster;
   raster.width = width;
   raster.height = height;
@@ -28,7 +29,7 @@ TinyRaster chip(double x, double y, int width = 12, int height = 12) {
   raster.type = GDT_UInt16;
   raster.transform = {x, 10.5, 0, y, 0, -9.75};
   raster.nodata = 0;
-  raster.pixel = [x](int band, int col, int row) { return 1 + std::fmod(x, 1000) + 1000 * band + 37 * col + row; };
+  raster.pixel = [x, salt](int band, int col, int row) { return 1 + salt + std::fmod(x, 1000) + 1000 * band + 37 * col + row; };
   return raster;
 }
 
@@ -69,7 +70,7 @@ nlohmann::json json_of(const std::filesystem::path& workspace, const index::Memb
 }
 
 TEST_F(WholeTest, DatesOnOneGridShareALocationAndOthersDoNot) {
-  for (const char* name : {"c_20200101.tif", "d_20200201.tif", "e_20200301.tif"}) bench_.write(name, chip(500003, 5000007));
+  for (int n = 1; n <= 3; ++n) bench_.write("c_20200" + std::to_string(n) + "01.tif", chip(500003, 5000007, 12, 12, n));
   bench_.write("f_20200101.tif", chip(500003, 5000007, 12, 11));
   auto m = bench_.manifest();
   const auto report = views(m);
@@ -108,7 +109,7 @@ TEST_F(WholeTest, OtherChipsAndThreadsChangeNoLocation) {
 
 TEST_F(WholeTest, PixelsAreThoseOfTheFileWhateverTheShape) {
   bench_.write("c_20200101.tif", chip(500003, 5000007, 20, 9));
-  bench_.write("d_20200201.tif", chip(500003, 5000007, 20, 9));
+  bench_.write("d_20200201.tif", chip(500003, 5000007, 20, 9, 7));
   bench_.write("e_20200101.tif", chip(400000, 5000007, 7, 16));
   auto m = bench_.manifest();
   views(m);
@@ -116,7 +117,7 @@ TEST_F(WholeTest, PixelsAreThoseOfTheFileWhateverTheShape) {
   ASSERT_EQ(index::views(m).size(), 3U);
   for (const auto& view : index::views(m)) {
     const auto tile = index::tile(m, view.tile_id);
-    const auto raster = chip(path_of(m, view.tile_id) == "data:e_20200101.tif" ? 400000 : 500003, 0);
+    const auto raster = chip(path_of(m, view.tile_id) == "data:e_20200101.tif" ? 400000 : 500003, 0, 1, 1, path_of(m, view.tile_id) == "data:d_20200201.tif" ? 7 : 0);
     const auto [pixels, shape] = array_of(workspace(m), *view.place);
     ASSERT_EQ(shape, (std::vector<std::int64_t>{2, tile->height_px, tile->width_px}));
     std::size_t k = 0;
@@ -134,7 +135,7 @@ TEST_F(WholeTest, EachTileIsSeenOrHasOneReason) {
   const auto pixel = hole.pixel;
   hole.pixel = [pixel](int band, int col, int row) { return col == 3 && row == 4 ? 0 : pixel(band, col, row); };
   bench_.write("c_20200101.tif", hole);                       // one pixel is nodata
-  for (int n = 1; n <= 4; ++n) bench_.write("d_2020020" + std::to_string(n) + ".tif", chip(500003, 5000007));
+  for (int n = 1; n <= 4; ++n) bench_.write("d_2020020" + std::to_string(n) + ".tif", chip(500003, 5000007, 12, 12, n));
   bench_.write("e_20200101.tif", chip(400000, 5000007));      // alone: too few views
   auto other_hole = chip(300000, 5000007);
   other_hole.pixel = hole.pixel;
@@ -159,7 +160,7 @@ TEST_F(WholeTest, EachTileIsSeenOrHasOneReason) {
 
 TEST_F(WholeTest, CloudyChipsAreLeftOutByTheirShare) {
   for (int n = 1; n <= 3; ++n) {
-    auto raster = chip(500003, 5000007);
+    auto raster = chip(500003, 5000007, 12, 12, n);
     const auto pixel = raster.pixel;
     raster.pixel = [pixel, n](int band, int col, int row) { return band == 1 ? (row < 3 * (n - 1) ? 2 : 1) : pixel(band, col, row); };
     raster.descriptions = {"red", "qa"};

@@ -62,7 +62,8 @@ class Gatherer {
   template <class Read>
   void add(const std::string& subject, const ValidPeriod& period, const Read& read) {
     try {
-      values_[period].insert(read());
+      auto value = read();  // before its place: what throws leaves none
+      values_[period].insert(std::move(value));
     } catch (const ItemError& error) {
       reject(subject, error.reason(), error.what());
     }

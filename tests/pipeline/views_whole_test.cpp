@@ -107,6 +107,30 @@ TEST_F(WholeTest, OtherChipsAndThreadsChangeNoLocation) {
   EXPECT_EQ(index::canonical_dump(many), index::canonical_dump(again));
 }
 
+TEST_F(WholeTest, NewChipsLeaveOldViewsWhereTheyLie) {
+  bench_.write("c_20200101.tif", chip(500003, 5000007));
+  bench_.write("d_20200101.tif", chip(400000, 5000007));
+  auto m = bench_.manifest();
+  views(m);
+  bench_.run(run_extract, m);
+  const auto before = index::views(m);
+  bench_.write("e_20200201.tif", chip(500003, 5000007, 12, 12, 5));   // another date of the first
+  bench_.write("f_20200101.tif", chip(300000, 5000007));
+  views(m);
+  bench_.run(run_extract, m);
+  const auto after = index::views(m);
+  ASSERT_EQ(after.size(), 4U);
+  for (const auto& old : before) {
+    const auto now = std::ranges::find(after, old.tile_id, &index::ViewRow::tile_id);
+    ASSERT_NE(now, after.end());
+    EXPECT_EQ(now->location_id, old.location_id);
+    EXPECT_EQ(now->place->shard, old.place->shard);
+    EXPECT_EQ(now->place->byte_offset, old.place->byte_offset);
+    EXPECT_EQ(now->place->sha256, old.place->sha256);
+  }
+  EXPECT_EQ(index::locations(m).size(), 3U);
+}
+
 TEST_F(WholeTest, PixelsAreThoseOfTheFileWhateverTheShape) {
   bench_.write("c_20200101.tif", chip(500003, 5000007, 20, 9));
   bench_.write("d_20200201.tif", chip(500003, 5000007, 20, 9, 7));

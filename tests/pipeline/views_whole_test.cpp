@@ -249,7 +249,7 @@ TEST_P(OddGridTest, OutlinePixelsAndMasksLieOnTheChipsOwnGrid) {
   for (const geometry::PixelXY at : {geometry::PixelXY{0, 0}, {14, 0}, {14, 10}, {0, 10}}) {
     const auto corner = geometry::geographic(affine.map_from_pixel(at), crs);
     double nearest = 1e9;
-    for (const auto& v : vertices) nearest = std::min(nearest, std::hypot(v.lon_deg - corner->lon_deg, v.lat_deg - corner->lat_deg));
+    for (const auto& v : vertices) nearest = std::min(nearest, std::hypot(std::remainder(v.lon_deg - corner->lon_deg, 360.0), v.lat_deg - corner->lat_deg));
     EXPECT_LT(nearest, 1e-9) << "the outline has the corner " << at.col << " " << at.row;
   }
   const auto json = json_of(workspace(m), *index::views(m)[0].place, locations[0].location_id);
@@ -267,7 +267,7 @@ TEST_P(OddGridTest, OutlinePixelsAndMasksLieOnTheChipsOwnGrid) {
 
 INSTANTIATE_TEST_SUITE_P(Grids, OddGridTest,
                          testing::Values(OddGrid{"rotated", 32633, {500000, 8, 6, 5000000, 6, -8}}, OddGrid{"south_up", 32633, {500000, 10, 0, 5000000, 0, 10}},
-                                         OddGrid{"degrees", 4326, {-0.75, 1e-4, 0, 38.1, 0, -1e-4}}, OddGrid{"feet", 2263, {980000, 30, 0, 200000, 0, -30}}),
+                                         OddGrid{"date_line", 4326, {179.9990, 1e-4, 0, -17, 0, -1e-4}}, OddGrid{"degrees", 4326, {-0.75, 1e-4, 0, 38.1, 0, -1e-4}}, OddGrid{"feet", 2263, {980000, 30, 0, 200000, 0, -30}}),
                          [](const auto& each) { return each.param.name; });
 
 TEST_F(WholeTest, VectorMasksOfRotatedChipsAreTheSquaresDrawn) {
@@ -319,6 +319,20 @@ TEST_F(WholeTest, SplitMeasuresGroundInMetresWhateverTheCrs) {
     EXPECT_NEAR(location.box.min_x, corner->x, 8);
   }
   EXPECT_EQ(index::locations(m).size(), 2U);
+}
+
+TEST_F(WholeTest, SplitMeasuresChipsOnTheDateLineInOneZone) {
+  auto raster = chip(0, 0, 14, 10);
+  raster.epsg = 4326;
+  raster.transform = {179.9990, 1e-4, 0, -17, 0, -1e-4};
+  bench_.write("c_20200101.tif", raster);
+  auto m = bench_.manifest();
+  views(m);
+  const auto locations = split_locations_of(m);
+  ASSERT_EQ(locations.size(), 1U);
+  EXPECT_EQ(locations[0].geom.size(), 2U) << "split at 180 degrees";
+  EXPECT_EQ(locations[0].epsg, 32760);
+  EXPECT_NEAR(locations[0].box.max_x - locations[0].box.min_x, 14e-4 * 106500, 8);
 }
 
 TEST_F(WholeTest, DatasetKnowsTheLargestEdgeOfChipsOfSeveralShapes) {

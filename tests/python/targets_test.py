@@ -86,6 +86,17 @@ class Eurosat(unittest.TestCase):
             self.assertAlmostEqual(outline.area / geopandas.GeoSeries(hull).union_all().convex_hull.area, 1, places=4)
 
 
+    def test_the_dataset_of_the_readme_gives_images_and_class_ids(self):
+        code = (SOURCE / "README.md").read_text().split("<!-- python-dataset -->")[1].split("```python\n")[1].split("```")[0]
+        names = {}
+        exec(code, names)
+        dataset = names["Dataset"](self.workspace / "datasets/scenes", "val")
+        self.assertEqual(len(dataset), 20)
+        images, ids = zip(*(dataset[i] for i in range(len(dataset))))
+        self.assertEqual({image.shape for image in images}, {(13, 64, 64)})
+        self.assertEqual(Counter(ids), Counter({k: 2 for k in range(10)}))
+
+
 class Slovenia(unittest.TestCase):
     def test_classes_of_windows_are_those_that_numpy_counts(self):
         manifest, workspace = run("slovenia_landuse")

@@ -60,7 +60,7 @@ TEST_F(AppendCrash, TheHistoryKeepsAddsRedoesAndDrops) {
   std::map<std::string, int> changes;
   for (const auto& row : index::plan_changes(manifest)) ++changes[row.change];
   for (const char* change : {"added", "changed", "removed", "redone", "dropped"})
-    if (std::string(change) != "dropped") EXPECT_GT(changes[change], 0) << change;
+    if (std::string(change) != "dropped") { EXPECT_GT(changes[change], 0) << change; }
   EXPECT_TRUE(fs::exists(work() / "shards/s-000002.tar")) << "new views lie in new shards";
   EXPECT_TRUE(fs::exists(work() / "shards/fields-000001.tar"));
 }

@@ -65,7 +65,7 @@ TEST_F(Repair, EveryDamagedShardGetsItsBytesBackAndNoOther) {
     EXPECT_THAT(region.run({"--dry-run"}).out, testing::Not(HasSubstr("would run"))) << "nothing is stale after it";
     const auto after = times(region);
     for (const auto& [file, time] : before)
-      if (file.substr(0, file.rfind('.')) != std::string(name).substr(0, std::string(name).rfind('.'))) EXPECT_EQ(after.at(file), time) << file;
+      if (file.substr(0, file.rfind('.')) != std::string(name).substr(0, std::string(name).rfind('.'))) { EXPECT_EQ(after.at(file), time) << file; }
   }
 }
 

@@ -73,8 +73,8 @@ geometry::Lattice lattice_of_zone(const index::Manifest& manifest, const GridCon
   const auto copied = std::ranges::count_if(members, [&](auto n) { return cell_if_copied(lattice, tiles[n].grid).has_value(); });
   // The same words whether the origin was found now or by a run that was killed since.
   notes.push_back("grid EPSG:" + std::to_string(epsg) + " at " + number(grid.resolution_m) + " m has its lattice origin at (" +
-                  number(lattice.origin.x) + ", " + number(lattice.origin.y) + "), frozen once found; " + std::to_string(copied) + " of " +
-                  std::to_string(origins.size()) + " tiles of this resolution lie on it");
+                  number(lattice.origin.x) + ", " + number(lattice.origin.y) + "), frozen once found; " +
+                  (origins.empty() ? "no tile has this resolution" : std::to_string(copied) + " of " + std::to_string(origins.size()) + " tiles of this resolution lie on it"));
   return lattice;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <cstring>
 #include <functional>
 
 #include "geometry/exact_side.h"
@@ -13,7 +14,7 @@ namespace tilewright::geometry {
 namespace {
 
 constexpr std::uint32_t kFan = 8;           // edges a box, boxes a box
-constexpr double kTolerance = 1e-12;        // of the footprint, an edge
+constexpr double kTolerance = 2e-11;        // of the footprint, an edge: a bound that is kept by a factor of four
 constexpr double kMetresADegree = 111'000, kPi = 3.14159265358979323846;
 constexpr double kNearTie = 1e-9;           // crossings of an edge nearer than this may come in any order
 
@@ -52,6 +53,12 @@ PreparedFootprint::PreparedFootprint(const GeoMultiPolygon& polygons, Measure me
   tolerance_ = kTolerance * square_deg * kMetresADegree * kMetresADegree * std::max(0.01, std::cos(middle * (kPi / 180)));
   sum_areas();
   stack_boxes();
+  if (rings_.size() != 1 || points_.size() > kFan + 1) return;
+  few_.count = static_cast<unsigned>(points_.size()) - 1;
+  for (unsigned k = 0; k < kFan; ++k) {
+    few_.lon[k] = points_[k < few_.count ? k : 0].lon_deg;
+    few_.lat[k] = points_[k < few_.count ? k : 0].lat_deg;
+  }
 }
 
 std::size_t PreparedFootprint::bytes() const {
@@ -151,6 +158,8 @@ class OverlapWalk {
   void meet(int level_a, std::uint32_t a, int level_b, std::uint32_t b);
   void meet_edges(std::uint32_t block_a, std::uint32_t block_b);
   void cross(std::uint32_t edge_a, std::uint32_t edge_b);
+  bool meet_small();
+  void add_crossing(std::uint32_t edge_a, std::uint32_t edge_b, const double (&a)[2], const double (&b)[2], bool a_enters);
   [[nodiscard]] bool starts_inside(int side, const PreparedFootprint::Ring& ring, std::size_t first, std::size_t last) const;
   [[nodiscard]] bool is_inside(int side, LonLat p) const;
   /// What lies below the pieces of a ring (or of all rings) inside the other operand, over the
@@ -196,9 +205,76 @@ void OverlapWalk::cross(std::uint32_t edge_a, std::uint32_t edge_b) {
   if (a_from.left == a_to.left) return;
   const Side b_from = side_of_b(a0, a1, b0), b_to = side_of_b(a0, a1, b1);
   if (b_from.left == b_to.left) return;
-  const double t = a_from.turn / (a_from.turn - a_to.turn), u = b_from.turn / (b_from.turn - b_to.turn);
-  const LonLat at{a0.lon_deg + t * (a1.lon_deg - a0.lon_deg), a0.lat_deg + t * (a1.lat_deg - a0.lat_deg)};
-  crossings_.push_back({{edge_a, edge_b}, {t, u}, {a_to.left, b_to.left}, at});
+  add_crossing(edge_a, edge_b, {a_from.turn, a_to.turn}, {b_from.turn, b_to.turn}, a_to.left);
+}
+
+/// `a`: turns of both ends of the edge of A seen along that of B, and the other way round.
+void OverlapWalk::add_crossing(std::uint32_t edge_a, std::uint32_t edge_b, const double (&a)[2], const double (&b)[2], bool a_enters) {
+  const LonLat from = of_[0]->points_[edge_a], to = of_[0]->points_[edge_a + 1];
+  const double t = a[0] / (a[0] - a[1]), u = b[0] / (b[0] - b[1]);
+  const LonLat at{from.lon_deg + t * (to.lon_deg - from.lon_deg), from.lat_deg + t * (to.lat_deg - from.lat_deg)};
+  crossings_.push_back({{edge_a, edge_b}, {t, u}, {a_enters, !a_enters}, at});
+}
+
+/// Two doubles in a register: every processor that we build for has such.
+using Two [[gnu::vector_size(16)]] = double;
+using TwoBits [[gnu::vector_size(16)]] = long long;
+Two two(const double* values) {
+  Two result;
+  std::memcpy(&result, values, sizeof result);
+  return result;
+}
+Two magnitude(Two v) { return reinterpret_cast<Two>(reinterpret_cast<TwoBits>(v) & 0x7fffffffffffffffLL); }
+
+unsigned sign_bits(TwoBits v) {
+#if defined(__SSE2__)
+  return static_cast<unsigned>(__builtin_ia32_movmskpd(reinterpret_cast<Two>(v)));
+#else
+  return (v[0] < 0 ? 1U : 0U) | (v[1] < 0 ? 2U : 0U);
+#endif
+}
+
+/// Sides of all corners of one ring along all edges of another.
+struct PreparedFootprint::SideTable {
+  double turn[kFan][kFan];  ///< per edge, per corner
+  unsigned left[kFan];      ///< per edge: bit k is set if corner k lies to the left
+  unsigned changes[kFan];   ///< bit k is set if corner k and the next lie on different sides
+
+  /// False where a double cannot tell a side.
+  bool fill(const FewCorners& edges, const FewCorners& corners) {
+    TwoBits certain = {-1, -1};
+    const unsigned all = (1U << corners.count) - 1;
+    for (unsigned e = 0; e < edges.count; ++e) {
+      const unsigned to = edges.after(e);
+      const double x0 = edges.lon[e], y0 = edges.lat[e], x = edges.lon[to] - x0, y = edges.lat[to] - y0;
+      unsigned sides = 0;
+      for (unsigned k = 0; k < corners.count; k += 2) {
+        const Two l = x * (two(corners.lat + k) - y0), r = y * (two(corners.lon + k) - x0), difference = l - r;
+        std::memcpy(turn[e] + k, &difference, sizeof difference);
+        certain &= magnitude(difference) > 4e-16 * (magnitude(l) + magnitude(r));
+        sides |= sign_bits(difference > 0) << k;
+      }
+      left[e] = sides & all;
+      changes[e] = left[e] ^ (left[e] >> 1 | (left[e] & 1U) << (corners.count - 1));
+    }
+    return sign_bits(certain) == 3;
+  }
+};
+
+/// Two outlines of a few corners: every edge against every other. False if a double cannot decide.
+bool OverlapWalk::meet_small() {
+  const auto &a = of_[0]->few_, &b = of_[1]->few_;
+  PreparedFootprint::SideTable of_a, of_b;
+  if (!of_a.fill(b, a) || !of_b.fill(a, b)) return false;
+  for (unsigned i = 0; i < a.count; ++i) {
+    for (unsigned open = of_b.changes[i]; open != 0; open &= open - 1) {
+      const auto j = static_cast<unsigned>(__builtin_ctz(open));
+      if ((of_a.changes[j] >> i & 1U) == 0) continue;
+      const unsigned to_i = a.after(i), to_j = b.after(j);
+      add_crossing(i, j, {of_a.turn[j][i], of_a.turn[j][to_i]}, {of_b.turn[i][j], of_b.turn[i][to_j]}, (of_a.left[j] >> to_i & 1U) != 0);
+    }
+  }
+  return true;
 }
 
 /// Parity of the edges of the other operand that a ray to the west meets.
@@ -263,7 +339,7 @@ class PieceSum {
     from_ = at;
     at_corner_ = false;
   }
-  [[nodiscard]] long double below() const { return sum_; }
+  [[nodiscard]] double below() const { return sum_; }
   [[nodiscard]] double lon_deg() const { return lon_deg_; }
 
  private:
@@ -276,8 +352,7 @@ class PieceSum {
   std::uint32_t corner_;  ///< the last one passed
   LonLat from_;
   bool at_corner_ = true;
-  long double sum_ = 0;
-  double lon_deg_ = 0;
+  double sum_ = 0, lon_deg_ = 0;
 };
 
 /// Crossings [first, last) are those of this ring, in order along it.
@@ -297,16 +372,17 @@ double OverlapWalk::below_inside(int side, const PreparedFootprint::Ring& ring, 
     inside = !inside;
   }
   pieces.go_to(ring.last, inside, below);
-  const double sum = static_cast<double>(pieces.below());
+  const double sum = pieces.below();
   const Parallel common = of_[0]->base_;
   if (of.measure_ == Measure::plane_deg2 || of.base_.number == common.number) return sum;
   return sum + area_between_m2(common, of.base_) * pieces.lon_deg() * (kPi / 180);
 }
 
 double OverlapWalk::below_inside(int side) {
-  std::ranges::sort(crossings_, [side](const Crossing& c, const Crossing& d) {
+  const auto before = [side](const Crossing& c, const Crossing& d) {
     return c.edge[side] != d.edge[side] ? c.edge[side] < d.edge[side] : c.along[side] < d.along[side];
-  });
+  };
+  if (!std::ranges::is_sorted(crossings_, before)) std::ranges::sort(crossings_, before);
   double sum = 0;
   std::size_t first = 0;
   for (const auto& ring : of_[side]->rings_) {
@@ -324,7 +400,10 @@ double OverlapWalk::area(const PreparedFootprint& a, const PreparedFootprint& b)
   of_[1] = &b;
   tolerance_ = std::min(a.tolerance_, b.tolerance_);
   crossings_.clear();
-  meet(static_cast<int>(a.boxes_.size()) - 1, 0, static_cast<int>(b.boxes_.size()) - 1, 0);
+  if (a.few_.count == 0 || b.few_.count == 0 || !meet_small()) {
+    crossings_.clear();
+    meet(static_cast<int>(a.boxes_.size()) - 1, 0, static_cast<int>(b.boxes_.size()) - 1, 0);
+  }
   return std::max(0.0, -(below_inside(0) + below_inside(1)));
 }
 

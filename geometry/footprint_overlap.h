@@ -34,6 +34,13 @@ class PreparedFootprint {
     std::uint32_t first, last;  ///< edge e runs from points_[e] to points_[e + 1]; closed
     Box box;
   };
+  /// The corners of a single ring of at most 8 edges, one array a coordinate; count 0 otherwise.
+  struct FewCorners {
+    double lon[8] = {}, lat[8] = {};
+    unsigned count = 0;
+    [[nodiscard]] unsigned after(unsigned k) const { return k + 1 == count ? 0 : k + 1; }
+  };
+  struct SideTable;
   [[nodiscard]] double below(LonLat p, LonLat q, double tolerance) const;
   void add_ring(const std::vector<LonLat>& ring, bool counter_clockwise);
   void sum_areas();
@@ -46,6 +53,7 @@ class PreparedFootprint {
   std::vector<LonLat> points_;          ///< rings one after the other, each closed
   std::vector<double> below_;           ///< per point: area below its ring up to there
   std::vector<Ring> rings_;
+  FewCorners few_;
   std::vector<std::vector<Box>> boxes_; ///< level 0: over 8 edges each; one box on the last level
 };
 

@@ -2,6 +2,7 @@
 // Boxes sorted into the cells of a grid, and the kernels that compare them: scalar, AVX2, AVX-512.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace tilewright::index {
@@ -35,8 +36,19 @@ struct Partners {
   std::uint32_t count = 0, doubts = 0;
 };
 
-/// One implementation of the two loops.
+/// From doubles to the lattice: (v / 2 - half_origin) * scale, towards zero. Halves, because the
+/// difference of two finite numbers may be too large for a double.
+struct LatticeMap {
+  double half_x, half_y, scale;
+};
+
+/// One implementation of the loops.
 struct JoinKernels {
+  /// `boxes`: min_x, min_y, max_x, max_y of each. Returns the least and largest corner in `extent`
+  /// (which comes in as infinity, infinity, -infinity, -infinity) over boxes that are finite and not empty.
+  void (*extent)(const double* boxes, std::size_t count, double* extent);
+  /// Unusable boxes become {0, 0, -1, -1}.
+  void (*to_lattice)(const double* boxes, std::size_t count, const LatticeMap& map, LatticeBox* out);
   /// Boxes [first, last) of one grid against what follows them in their own cell, the cell to the
   /// east and the three to the north. `cell` is the cell of `first`. end[k] is set for each box.
   void (*within)(const BoxGrid& grid, std::uint32_t cell, std::uint32_t first, std::uint32_t last, Partners& out);

@@ -75,9 +75,39 @@ void within(const BoxGrid& grid, std::uint32_t cell, std::uint32_t first, std::u
   out = local;
 }
 
+/// One box a register. All lanes of a usable box hold: min <= max, and no lane beyond the largest double.
+inline bool is_usable(__m256d box) {
+  const __m256d most = _mm256_set1_pd(1.7976931348623157e308), none = _mm256_set1_pd(-0.0);
+  const __m256d low = _mm256_permute2f128_pd(box, box, 0x00), high = _mm256_permute2f128_pd(box, box, 0x11);
+  const __m256d good = _mm256_and_pd(_mm256_cmp_pd(low, high, _CMP_LE_OQ), _mm256_cmp_pd(_mm256_andnot_pd(none, box), most, _CMP_LE_OQ));
+  return _mm256_movemask_pd(good) == 0xf;
+}
+
+void extent(const double* boxes, std::size_t count, double* extent) {
+  __m256d low = _mm256_loadu_pd(extent), high = low;  // lanes 0, 1 of the one and 2, 3 of the other count
+  for (std::size_t n = 0; n < count; ++n) {
+    const __m256d box = _mm256_loadu_pd(boxes + 4 * n);
+    if (!is_usable(box)) continue;
+    low = _mm256_min_pd(low, box);
+    high = _mm256_max_pd(high, box);
+  }
+  _mm256_storeu_pd(extent, _mm256_blend_pd(low, high, 0xc));
+}
+
+void to_lattice(const double* boxes, std::size_t count, const LatticeMap& map, LatticeBox* out) {
+  const __m256d half = _mm256_set1_pd(0.5), scale = _mm256_set1_pd(map.scale);
+  const __m256d origin = _mm256_setr_pd(map.half_x, map.half_y, map.half_x, map.half_y);
+  const __m128i unusable = _mm_setr_epi32(0, 0, -1, -1);
+  for (std::size_t n = 0; n < count; ++n) {
+    const __m256d box = _mm256_loadu_pd(boxes + 4 * n);
+    const __m128i place = _mm256_cvttpd_epi32(_mm256_mul_pd(_mm256_sub_pd(_mm256_mul_pd(box, half), origin), scale));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + n), is_usable(box) ? place : unusable);
+  }
+}
+
 }  // namespace
 
-const JoinKernels kAvx2Join{within, against};
+const JoinKernels kAvx2Join{extent, to_lattice, within, against};
 
 }  // namespace tilewright::index
 #endif

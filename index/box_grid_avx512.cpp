@@ -56,9 +56,13 @@ void within(const BoxGrid& grid, std::uint32_t cell, std::uint32_t first, std::u
   out = local;
 }
 
+// One box fills half a register: these two loops wait for memory, not for instructions.
+void extent(const double* boxes, std::size_t count, double* extent) { kAvx2Join.extent(boxes, count, extent); }
+void to_lattice(const double* boxes, std::size_t count, const LatticeMap& map, LatticeBox* out) { kAvx2Join.to_lattice(boxes, count, map, out); }
+
 }  // namespace
 
-const JoinKernels kAvx512Join{within, against};
+const JoinKernels kAvx512Join{extent, to_lattice, within, against};
 
 }  // namespace tilewright::index
 #endif

@@ -30,8 +30,33 @@ void within(const BoxGrid& grid, std::uint32_t cell, std::uint32_t first, std::u
   }
 }
 
+constexpr double kMost = 1.7976931348623157e308;
+
+/// Finite and not empty; false for NaN.
+bool is_usable(const double* b) { return b[0] <= b[2] && b[1] <= b[3] && b[0] >= -kMost && b[1] >= -kMost && b[2] <= kMost && b[3] <= kMost; }
+
+void extent(const double* boxes, std::size_t count, double* extent) {
+  for (const double* b = boxes; b != boxes + 4 * count; b += 4) {
+    if (!is_usable(b)) continue;
+    for (int k = 0; k < 2; ++k) {
+      extent[k] = b[k] < extent[k] ? b[k] : extent[k];
+      extent[k + 2] = b[k + 2] > extent[k + 2] ? b[k + 2] : extent[k + 2];
+    }
+  }
+}
+
+void to_lattice(const double* boxes, std::size_t count, const LatticeMap& map, LatticeBox* out) {
+  const auto x = [&](double v) { return static_cast<std::int32_t>((v * 0.5 - map.half_x) * map.scale); };
+  const auto y = [&](double v) { return static_cast<std::int32_t>((v * 0.5 - map.half_y) * map.scale); };
+  for (std::size_t n = 0; n < count; ++n) {
+    const double* b = boxes + 4 * n;
+    if (is_usable(b)) out[n] = {x(b[0]), y(b[1]), x(b[2]), y(b[3])};
+    else out[n] = {0, 0, -1, -1};
+  }
+}
+
 }  // namespace
 
-const JoinKernels kScalarJoin{within, against};
+const JoinKernels kScalarJoin{extent, to_lattice, within, against};
 
 }  // namespace tilewright::index

@@ -65,10 +65,11 @@ struct SelfJoin::State {
 void SelfJoin::State::sort_into_grids() {
   const int used = boxes.size() < kSmall ? 1 : threads;
   LatticeBox* places = lattice.with_room(boxes.size());
-  const auto classes = size_classes(to_lattice(boxes, used, places));
+  const auto statistics = to_lattice(boxes, used, kernels, places);
+  const auto classes = size_classes(statistics.bins);
   while (grids.size() < classes.size()) grids.emplace_back();
   used_grids = classes.size();
-  for (std::size_t n = 0; n < used_grids; ++n) grids[n].build(classes[n], {places, boxes.size()}, used);
+  for (std::size_t n = 0; n < used_grids; ++n) grids[n].build(classes[n], {places, boxes.size()}, statistics, used);
 }
 
 /// As many boxes a task as leave room for the most partners that they can have.

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "index/overlap_graph.h"
+#include "index/self_join.h"
 #include "index/shard/shard_reader.h"
 #include "pipeline/io/raster.h"
 

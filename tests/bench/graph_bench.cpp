@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The overlap graph against Boost: `join FILE ROUNDS [OUT]` on raw doubles min_x, min_y, max_x, max_y.
+// The overlap graph against Boost, for graph_bench.py; prints one JSON line.
 //
-// Prints one JSON line with milliseconds a round; OUT gets the pairs (i < j, sorted) as uint32.
+// `join FILE ROUNDS OUT`: FILE holds raw doubles min_x, min_y, max_x, max_y a box; OUT gets the pairs
+// (i < j, sorted) as uint32. `areas FILE ROUNDS OUT`: FILE holds 2 x 4 corners lon, lat a pair of
+// quads; OUT gets the planar areas of the overlaps as doubles.
+#include <algorithm>
+#include <array>
 #include <boost/geometry.hpp>
+#include <boost/geometry/geometries/multi_polygon.hpp>
+#include <boost/geometry/geometries/point_xy.hpp>
+#include <boost/geometry/geometries/polygon.hpp>
 #include <boost/geometry/index/rtree.hpp>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -14,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "geometry/footprint_overlap.h"
 #include "index/self_join.h"
 
 namespace {
@@ -24,10 +33,22 @@ using Point = bg::model::point<double, 2, bg::cs::cartesian>;
 using Entry = std::pair<bg::model::box<Point>, std::uint32_t>;
 using Pairs = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
 
-double milliseconds_of(const std::function<void()>& work) {
+/// Time of this thread alone: others may share the machine.
+double thread_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+double wall_ms(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+double thread_ms(const std::function<void()>& work) {
+  const double start = thread_seconds();
+  work();
+  return 1000 * (thread_seconds() - start);
 }
 
 std::vector<geometry::Box> read_boxes(const std::string& file) {
@@ -78,17 +99,17 @@ int join(const std::string& file, int rounds, const char* out) {
   index::SelfJoin one(1), all(threads);
   Rows rows;
   std::vector<double> cold, ours_1, ours_all, boost;
-  const auto ours = [&](index::SelfJoin& join) {
+  const auto ours = [&](index::SelfJoin& join, const auto& clock) {
     rows.clear();
-    return milliseconds_of([&] { join.each_run(boxes, [&](const auto& run) { rows.take(run); }); });
+    return clock([&] { join.each_run(boxes, [&](const auto& run) { rows.take(run); }); });
   };
-  cold.push_back(ours(one));
-  ours(all);
+  cold.push_back(ours(one, thread_ms));
+  ours(all, wall_ms);
   Pairs pairs;
   for (int round = 0; round < rounds; ++round) {
-    for (int k = 0; k < 3; ++k) ours_1.push_back(ours(one)), ours_all.push_back(ours(all));
+    for (int k = 0; k < 3; ++k) ours_1.push_back(ours(one, thread_ms)), ours_all.push_back(ours(all, wall_ms));
     pairs.clear();
-    boost.push_back(milliseconds_of([&] { boost_join(boxes, pairs); }));
+    boost.push_back(thread_ms([&] { boost_join(boxes, pairs); }));
   }
   const Pairs sorted = index::touching_pairs(boxes, threads);
   std::sort(pairs.begin(), pairs.end());
@@ -100,10 +121,71 @@ int join(const std::string& file, int rounds, const char* out) {
   return 0;
 }
 
+using Corners = std::array<geometry::LonLat, 4>;
+using Boost = bg::model::polygon<bg::model::d2::point_xy<double>, false>;
+
+geometry::GeoMultiPolygon polygon_of(const Corners& c) { return {geometry::GeoPolygon{{c[0], c[1], c[2], c[3], c[0]}, {}}}; }
+Boost boost_of(const Corners& c) {
+  Boost polygon;
+  for (const auto k : {0U, 1U, 2U, 3U, 0U}) bg::append(polygon.outer(), bg::model::d2::point_xy<double>(c[k].lon_deg, c[k].lat_deg));
+  return polygon;
+}
+double boost_area(const Boost& a, const Boost& b) {
+  bg::model::multi_polygon<Boost> both;
+  bg::intersection(a, b, both);
+  return bg::area(both);
+}
+
+/// Nanoseconds a pair of `measure` over pairs [first, last), made ready before; the sum of all areas
+/// goes to `out`.
+double walk(const std::vector<std::array<Corners, 2>>& quads, std::size_t first, std::size_t last, geometry::Measure measure, double* prepare_s, double* out) {
+  std::vector<std::array<geometry::PreparedFootprint, 2>> ready;
+  ready.reserve(last - first);
+  const double start = thread_seconds();
+  for (std::size_t n = first; n < last; ++n)
+    ready.push_back({geometry::PreparedFootprint(polygon_of(quads[n][0]), measure), geometry::PreparedFootprint(polygon_of(quads[n][1]), measure)});
+  const double prepared = thread_seconds();
+  *prepare_s += prepared - start;
+  for (std::size_t n = 0; n < ready.size(); ++n) out[n] = geometry::overlap_area(ready[n][0], ready[n][1]);
+  return thread_seconds() - prepared;
+}
+
+int areas(const std::string& file, int rounds, const char* out) {
+  std::ifstream in(file, std::ios::binary | std::ios::ate);
+  std::vector<std::array<Corners, 2>> quads(static_cast<std::size_t>(in.tellg()) / sizeof(std::array<Corners, 2>));
+  in.seekg(0);
+  in.read(reinterpret_cast<char*>(quads.data()), static_cast<std::streamsize>(quads.size() * sizeof(quads[0])));
+  constexpr std::size_t kBlock = 20'000;
+  std::vector<double> plane(quads.size()), ground(quads.size()), plane_ns, plane_ready_ns, ground_ns, boost_ns;
+  for (int round = 0; round < rounds; ++round) {
+    double plane_s = 0, ready_s = 0, ground_s = 0, ground_ready_s = 0;
+    for (std::size_t first = 0; first < quads.size(); first += kBlock) {
+      const std::size_t last = std::min(quads.size(), first + kBlock);
+      plane_s += walk(quads, first, last, geometry::Measure::plane_deg2, &ready_s, plane.data() + first);
+      ground_s += walk(quads, first, last, geometry::Measure::ellipsoid_m2, &ground_ready_s, ground.data() + first);
+    }
+    const auto count = static_cast<double>(quads.size());
+    plane_ns.push_back(1e9 * plane_s / count), plane_ready_ns.push_back(1e9 * (plane_s + ready_s) / count), ground_ns.push_back(1e9 * ground_s / count);
+    const std::size_t some = std::min<std::size_t>(quads.size(), 20'000);
+    std::vector<std::array<Boost, 2>> ready;
+    for (std::size_t n = 0; n < some; ++n) ready.push_back({boost_of(quads[n][0]), boost_of(quads[n][1])});
+    const double start = thread_seconds();
+    double sum = 0;
+    for (const auto& pair : ready) sum += boost_area(pair[0], pair[1]);
+    boost_ns.push_back(1e9 * (thread_seconds() - start) / static_cast<double>(some));
+    if (sum <= 0) return std::puts("Boost found no overlap"), 1;
+  }
+  if (out) std::ofstream(out, std::ios::binary).write(reinterpret_cast<const char*>(plane.data()), static_cast<std::streamsize>(plane.size() * sizeof(double)));
+  std::printf("{\"pairs\": %zu, ", quads.size());
+  print("plane_ns", plane_ns, ", "), print("plane_and_prepare_ns", plane_ready_ns, ", "), print("ground_ns", ground_ns, ", "), print("boost_ns", boost_ns, "}\n");
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc >= 4 && std::strcmp(argv[1], "join") == 0) return join(argv[2], std::stoi(argv[3]), argc > 4 ? argv[4] : nullptr);
-  std::cerr << "usage: tilewright-graph-bench join FILE ROUNDS [OUT]\n";
+  if (argc >= 4 && std::strcmp(argv[1], "areas") == 0) return areas(argv[2], std::stoi(argv[3]), argc > 4 ? argv[4] : nullptr);
+  std::cerr << "usage: tilewright-graph-bench join|areas FILE ROUNDS [OUT]\n";
   return 2;
 }

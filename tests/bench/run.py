@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import graph_bench
 import numpy as np
 import rasterio
 from rasterio.features import rasterize
@@ -97,6 +98,20 @@ def peer_graph():
     return clock(lambda: shapely.STRtree(boxes).query(boxes))
 
 
+def graph_rows():
+    rows = []
+    for case in graph_bench.cases(BIN / "tilewright-graph-bench", 1e6):
+        print(json.dumps(case), file=sys.stderr)
+        name = case["case"]
+        for peer, key in (("shapely STRtree", "shapely_ms"), ("Boost R-tree, bulk + queries", "boost_ms")):
+            if key in case:
+                rows.append((name, 1000 / case["one_thread_cpu_ms"], "runs/s", 1000 / case[key], f"{peer}, one thread each"))
+        for peer, key in (("GEOS (shapely)", "geos_ns"), ("Boost", "boost_ns")):
+            if "plane_ns" in case:
+                rows.append((name + ", planar", 1e9 / case["plane_ns"], "pairs/s", 1e9 / case[key], f"{peer} intersection + area, one thread each"))
+    return rows
+
+
 def peer_extract(folder, rows):
     by_path = {}
     for path, col, row in rows:
@@ -158,6 +173,7 @@ def measure(folder):
     ours = inner["touching_boxes"]["real_time"] / 1000
     peer = peer_graph()
     rows.append(("graph, 1e5 boxes", 1 / ours, "runs/s", 1 / peer, "shapely STRtree query of all boxes"))
+    rows += graph_rows()
     gigabytes = inner["shard_reading"]["bytes_per_second"] / 1e9
     rows.append(("shard reading", gigabytes, "GB/s", inner["memory_copy"]["bytes_per_second"] / 1e9, "memcpy"))
     total = peer_webdataset(folder)

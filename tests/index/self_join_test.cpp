@@ -19,7 +19,7 @@ using Pairs = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
 
 #if defined(TILEWRIGHT_EMULATED_ISA)  // another variant stands in for AVX-512: see CMakeLists.txt
 constexpr Isa kVariants[] = {Isa::avx512};
-bool runs_here(Isa) { return true; }
+bool runs_here(Isa) { return geometry::is_supported(Isa::avx2); }  // it maps boxes with the AVX2 code
 #else
 constexpr Isa kVariants[] = {Isa::avx2, Isa::avx512};
 bool runs_here(Isa isa) { return geometry::is_supported(isa); }

@@ -17,6 +17,8 @@ enum class Measure {
   plane_deg2,      ///< straight edges, square degrees: for comparison with planar tools
 };
 
+constexpr std::uint32_t kFan = 8;  ///< edges a box, and boxes a larger box
+
 /// A footprint made ready for many overlaps: boxes over runs of edges, running areas along rings.
 /// Outer rings and holes of either orientation; the polygons must be valid (they are after `gate`).
 class PreparedFootprint {
@@ -36,16 +38,21 @@ class PreparedFootprint {
   };
   /// The corners of a single ring of at most 8 edges, one array a coordinate; count 0 otherwise.
   struct FewCorners {
-    double lon[8] = {}, lat[8] = {};
+    double lon[kFan] = {}, lat[kFan] = {};
     unsigned count = 0;
     [[nodiscard]] unsigned after(unsigned k) const { return k + 1 == count ? 0 : k + 1; }
   };
   struct SideTable;
-  [[nodiscard]] double below(LonLat p, LonLat q, double tolerance) const;
+  [[nodiscard]] double below(LonLat p, LonLat q, double tolerance) const {
+    if (measure_ == Measure::plane_deg2) return (q.lon_deg - p.lon_deg) * ((p.lat_deg + q.lat_deg) * 0.5);
+    return area_below_edge_m2(p, q, base_, tolerance);
+  }
   void add_ring(const std::vector<LonLat>& ring, bool counter_clockwise);
   void sum_areas();
   void stack_boxes();
-  [[nodiscard]] bool is_gap(std::uint32_t edge) const;
+  /// The step from the end of one ring to the start of the next is no edge.
+  [[nodiscard]] bool is_gap(std::uint32_t edge) const { return rings_.size() > 1 && is_gap_between_rings(edge); }
+  [[nodiscard]] bool is_gap_between_rings(std::uint32_t edge) const;
 
   Measure measure_;
   Parallel base_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -15,7 +16,8 @@ constexpr int kGridBits = 46;
 constexpr int kMaxRounds = 64;
 constexpr std::int64_t kMaxPairs = 400'000'000;
 constexpr std::size_t kMaxEntries = 24'000'000;  // 8 bytes each
-constexpr std::size_t kBruteForceEdges = 24;
+constexpr std::size_t kBruteForceEdges = 24, kCrowd = 64;  // edges a cell before it is divided
+constexpr int kMaxDepth = 8;
 
 struct Split {
   std::uint32_t edge;
@@ -80,41 +82,67 @@ class Meetings {
   std::int64_t pairs_ = 0;
 };
 
-/// Uniform cells over all edges; each edge is listed in the cells that it may touch.
+/// A rectangle of grid points, closed.
+struct Region {
+  GridPoint low, high;
+};
+
+Region region_of(const std::vector<GridEdge>& edges) {
+  Region all{edges[0].a, edges[0].b};
+  for (const GridEdge& e : edges) {
+    all.low = {std::min(all.low.x, e.a.x), std::min({all.low.y, e.a.y, e.b.y})};
+    all.high = {std::max(all.high.x, e.b.x), std::max({all.high.y, e.a.y, e.b.y})};
+  }
+  return all;
+}
+
+/// Uniform cells over a region; each edge is listed in the cells that it may touch. Cells that stay
+/// crowded, because the corners lie in few spots of the region, are divided again.
 class CellIndex {
  public:
-  explicit CellIndex(const std::vector<GridEdge>& edges) {
-    GridPoint low = edges[0].a, high = edges[0].b;
-    for (const GridEdge& e : edges) {
-      low = {std::min(low.x, e.a.x), std::min({low.y, e.a.y, e.b.y})};
-      high = {std::max(high.x, e.b.x), std::max({high.y, e.a.y, e.b.y})};
-    }
-    low_ = low;
+  CellIndex(const std::vector<GridEdge>& edges, const std::vector<std::uint32_t>& chosen, const Region& region)
+      : edges_(edges), low_(region.low) {
     side_ = std::clamp<std::int64_t>(
-        static_cast<std::int64_t>(std::sqrt(static_cast<double>(edges.size()))), 1, 4096);
-    width_ = (high.x - low.x) / side_ + 1;
-    height_ = (high.y - low.y) / side_ + 1;
-    for (std::uint32_t i = 0; i < edges.size() && !is_full(); ++i) list(edges[i], i);
+        static_cast<std::int64_t>(std::sqrt(static_cast<double>(chosen.size()))), 1, 4096);
+    width_ = (region.high.x - region.low.x) / side_ + 1;
+    height_ = (region.high.y - region.low.y) / side_ + 1;
+    for (const std::uint32_t i : chosen)
+      if (!is_full()) list(edges[i], i);
     std::sort(entries_.begin(), entries_.end());
   }
 
   /// True if the edges lie in too many cells: a bundle of long ones.
   [[nodiscard]] bool is_full() const { return entries_.size() > kMaxEntries; }
 
-  void test_pairs(Meetings& meetings) const {
+  /// False if there are too many pairs to look at.
+  bool test_pairs(Meetings& meetings, int depth) const {
     for (std::size_t begin = 0; begin < entries_.size() && !meetings.too_many();) {
       std::size_t end = begin;
       while (end < entries_.size() && entries_[end].first == entries_[begin].first) ++end;
-      for (std::size_t i = begin; i < end && !meetings.too_many(); ++i)
+      const bool divided = end - begin > kCrowd && depth < kMaxDepth && divide(begin, end, meetings, depth);
+      for (std::size_t i = begin; i < end && !divided && !meetings.too_many(); ++i)
         for (std::size_t j = i + 1; j < end; ++j)
           meetings.test(entries_[i].second, entries_[j].second);
       begin = end;
     }
+    return !meetings.too_many();
   }
 
  private:
+  /// False if finer cells are of no use.
+  bool divide(std::size_t begin, std::size_t end, Meetings& meetings, int depth) const {
+    std::vector<std::uint32_t> here;
+    for (std::size_t k = begin; k < end; ++k) here.push_back(entries_[k].second);
+    const std::int64_t column = entries_[begin].first / side_, row = entries_[begin].first % side_;
+    const GridPoint low{low_.x + column * width_, low_.y + row * height_};
+    const CellIndex finer(edges_, here, {low, {low.x + width_ - 1, low.y + height_ - 1}});
+    if (finer.is_full()) return false;
+    finer.test_pairs(meetings, depth + 1);
+    return true;
+  }
   void list(const GridEdge& e, std::uint32_t index) {
-    const std::int64_t first = (e.a.x - low_.x) / width_, last = (e.b.x - low_.x) / width_;
+    const std::int64_t first = std::max<std::int64_t>(e.a.x - low_.x, 0) / width_;
+    const std::int64_t last = std::min((e.b.x - low_.x) / width_, side_ - 1);
     for (std::int64_t column = first; column <= last; ++column) {
       const auto [bottom, top] = rows_in_column(e, column);
       for (std::int64_t row = bottom; row <= top; ++row)
@@ -139,6 +167,7 @@ class CellIndex {
     return {std::max<std::int64_t>(bottom, 0), std::min<std::int64_t>(top, side_ - 1)};
   }
 
+  const std::vector<GridEdge>& edges_;
   GridPoint low_;
   std::int64_t side_ = 1, width_ = 1, height_ = 1;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> entries_;  ///< cell, edge
@@ -200,10 +229,10 @@ bool test_all_pairs(const std::vector<GridEdge>& edges, Meetings& meetings) {
       for (std::uint32_t j = i + 1; j < edges.size(); ++j) meetings.test(i, j);
     return true;
   }
-  const CellIndex cells(edges);
-  if (cells.is_full()) return false;
-  cells.test_pairs(meetings);
-  return !meetings.too_many();
+  std::vector<std::uint32_t> all(edges.size());
+  std::iota(all.begin(), all.end(), 0U);
+  const CellIndex cells(edges, all, region_of(edges));
+  return !cells.is_full() && cells.test_pairs(meetings, 0);
 }
 
 }  // namespace

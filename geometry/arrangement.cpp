@@ -21,38 +21,44 @@ struct Label {
   int first = 0, second = 0;
 };
 
-/// Edges by rows of equal height, for rays that run to the left.
+/// Edges by rows, for rays that run to the left. Rows hold about as many ends each, so that corners
+/// crowded at a few heights do not share one row.
 class RowIndex {
  public:
   template <class EndsOf>
   RowIndex(std::size_t edge_count, EndsOf ends_of) {
     if (edge_count == 0) return;
-    low_ = ends_of(0).first.y;
-    std::int64_t high = low_;
+    std::vector<std::int64_t> heights;
+    heights.reserve(edge_count * 2);
     for (std::size_t e = 0; e < edge_count; ++e) {
       const auto [a, b] = ends_of(e);
-      low_ = std::min({low_, a.y, b.y});
-      high = std::max({high, a.y, b.y});
+      heights.push_back(a.y);
+      heights.push_back(b.y);
     }
-    const auto rows = static_cast<std::int64_t>(std::sqrt(static_cast<double>(edge_count))) + 1;
-    height_ = (high - low_) / rows + 1;
-    rows_.resize(static_cast<std::size_t>((high - low_) / height_ + 1));
+    std::sort(heights.begin(), heights.end());
+    const auto step = static_cast<std::size_t>(std::sqrt(static_cast<double>(heights.size()))) + 1;
+    for (std::size_t k = 0; k < heights.size(); k += step) bottoms_.push_back(heights[k]);
+    bottoms_.erase(std::unique(bottoms_.begin(), bottoms_.end()), bottoms_.end());
+    rows_.resize(bottoms_.size());
     for (std::size_t e = 0; e < edge_count; ++e) {
       const auto [a, b] = ends_of(e);
       if (a.y == b.y) continue;
       const auto [bottom, top] = std::minmax(a.y, b.y);
-      for (std::int64_t r = (bottom - low_) / height_; r <= (top - low_) / height_; ++r)
-        rows_[static_cast<std::size_t>(r)].push_back(static_cast<Index>(e));
+      for (std::size_t r = row_above(bottom) - 1; r < row_above(top); ++r)
+        rows_[r].push_back(static_cast<Index>(e));
     }
   }
   [[nodiscard]] const std::vector<Index>& at(std::int64_t y) const {
-    const std::int64_t row = y < low_ ? -1 : (y - low_) / height_;
-    const bool known = row >= 0 && row < static_cast<std::int64_t>(rows_.size());
-    return known ? rows_[static_cast<std::size_t>(row)] : none_;
+    const std::size_t above = row_above(y);
+    return above > 0 ? rows_[above - 1] : none_;
   }
 
  private:
-  std::int64_t low_ = 0, height_ = 1;
+  /// The first row that begins above a height.
+  [[nodiscard]] std::size_t row_above(std::int64_t y) const {
+    return static_cast<std::size_t>(std::upper_bound(bottoms_.begin(), bottoms_.end(), y) - bottoms_.begin());
+  }
+  std::vector<std::int64_t> bottoms_;
   std::vector<std::vector<Index>> rows_;
   std::vector<Index> none_;
 };

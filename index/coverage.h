@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "geometry/run_mask.h"
@@ -43,6 +44,10 @@ class CoverageSet {
   /// Usable anchors on rows [row, row_end). `ranks` must hold every tile that has anchors there and
   /// overlaps one of `ranks`. In order of rank; tiles without anchors are left out.
   [[nodiscard]] std::vector<TileAnchors> usable(std::span<const std::size_t> ranks, std::int64_t row, std::int64_t row_end) const;
+  /// Columns of a row that windows may be anchored at; nullopt = all.
+  [[nodiscard]] std::optional<std::pair<std::int64_t, std::int64_t>> home(std::int64_t row) const {
+    return config_.home ? std::optional(config_.home(row)) : std::nullopt;
+  }
   /// Duplicates of a tile that are preferred to it: more anchors, then the smaller id.
   [[nodiscard]] const std::vector<std::size_t>& preferred(std::size_t rank) const { return preferred_[rank]; }
   /// Ranks in groups whose boxes overlap, directly or through others; windows of two groups never meet.

@@ -20,6 +20,16 @@ void add_run(std::vector<DepthRun>& runs, std::size_t first, std::int64_t begin,
   else runs.push_back({begin, end, depth});
 }
 
+/// Runs from `first` on, cut to [begin, end).
+void cut(std::vector<DepthRun>& runs, std::size_t first, const std::pair<std::int64_t, std::int64_t>& columns) {
+  auto out = runs.begin() + static_cast<std::ptrdiff_t>(first);
+  for (auto run = out; run != runs.end(); ++run) {
+    const DepthRun part{std::max(run->begin, columns.first), std::min(run->end, columns.second), run->depth};
+    if (part.begin < part.end) *out++ = part;
+  }
+  runs.erase(out, runs.end());
+}
+
 /// Appends the runs of one row.
 class RowSweep {
  public:
@@ -120,6 +130,7 @@ DepthRows depth_rows(const CoverageSet& tiles, const ViewChooser& chooser, const
   RowSweep sweep(chooser);
   for (auto r = row; r < row_end; ++r) {
     sweep.add(anchors, r, runs);
+    if (const auto home = tiles.home(r)) cut(runs, first_run.back(), *home);
     first_run.push_back(runs.size());
   }
   return {row, std::move(first_run), std::move(runs)};

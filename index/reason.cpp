@@ -60,7 +60,7 @@ constexpr std::array kReasons = {
     ReasonRow{R::read_error, "read_error", "Reading pixels failed after the file was opened."},
     ReasonRow{R::bad_value, "bad_value", "A number or flag was expected and something else was found."},
     ReasonRow{R::contradiction, "contradiction", "The files or rows that belong to the location give different values."},
-    ReasonRow{R::same_place, "same_place", "An earlier point lies in the same pixel of the grid."},
+    ReasonRow{R::same_place, "same_place", "An earlier point lies in the same pixel of the grid, or a window of the neighbouring zone shows most of this ground."},
     ReasonRow{R::not_sampled, "not_sampled", "The locations that show the tile are not among those that `views.sample` keeps."},
 };
 

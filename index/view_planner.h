@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "geometry/grid.h"
@@ -39,6 +41,9 @@ struct PlannerConfig {
   std::vector<PairRule> pairs = {};    ///< empty = no rule; one anchor source for all
   double max_cloud_frac = 0.1;
   double same_pass_s = 60;        ///< known times nearer than this are one acquisition
+  /// Columns [first, second) of a row (raster order) that windows may be anchored at; null = all. Called
+  /// from several threads.
+  std::function<std::pair<std::int64_t, std::int64_t>(std::int64_t row)> home = {};
 };
 
 struct PlannedView {

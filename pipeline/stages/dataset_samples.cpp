@@ -20,6 +20,8 @@ using index::LocationRow;
 using index::Reason;
 using index::ViewRow;
 
+constexpr double kSameDay = 1e-6;  ///< days; distances are rounded to seconds
+
 /// What stands after the source in `<source>-<12 hex>`: the view's name in shards.
 std::string view_name(const ViewRow& view) {
   return view.tile_id.substr(view.tile_id.rfind('-') + 1);
@@ -140,7 +142,8 @@ std::map<std::string, std::vector<ViewRow>> views_by_location(const index::Manif
 class Chooser {
  public:
   Chooser(const Job& job, const index::Manifest& manifest, const DatasetConfig& config)
-      : config_(config),
+      : pairs_(job.views ? job.views->pairs : std::vector<index::PairRule>{}),
+        config_(config),
         subset_(subset_of(job, manifest, config)),
         labels_(job, manifest, config) {}
 
@@ -214,6 +217,10 @@ class Chooser {
   void add_samples(const LocationRow& location, const ViewsByInput& views, const std::map<const ViewRow*, SampleLabel>& labels,
                    const std::string& part) {
     for (const auto& chosen : samples_of(views, config_.views)) {
+      if (const auto missing = missing_partner(chosen)) {
+        leave_out(set_.without_input, location, Reason::no_partner, *missing);
+        continue;
+      }
       const auto name = config_.views == "each"
                             ? location.location_id + "." + view_name(*chosen[0].second)
                             : location.location_id;
@@ -228,6 +235,22 @@ class Chooser {
     }
   }
 
+  /// views.pairs: a view and the nearest of another source that lies too far away in time are no sample.
+  [[nodiscard]] std::optional<std::string> missing_partner(const std::vector<std::pair<int, const ViewRow*>>& chosen) const {
+    if (config_.views == "all" || config_.views == "pairs") return std::nullopt;
+    const auto& first = *chosen[0].second;
+    for (const auto& [input, view] : chosen)
+      for (const auto& pair : pairs_) {
+        const std::set<std::string> both = {pair.anchor, pair.partner};
+        if (both != std::set<std::string>{source_of(first), source_of(*view)}) continue;
+        const auto a = days_of(first.acquired), b = days_of(view->acquired);
+        if (!a || !b || std::abs(*a - *b) > pair.max_days + kSameDay)
+          return "the view " + view_name(first) + " has none of " + source_of(*view) + " that is near enough in time";
+      }
+    return std::nullopt;
+  }
+
+  std::vector<index::PairRule> pairs_;
   const DatasetConfig& config_;
   std::optional<std::set<std::string>> subset_;
   DatasetLabels labels_;

@@ -17,6 +17,7 @@
 #include "pipeline/stages/views_points.h"
 #include "pipeline/stages/views_sample.h"
 #include "pipeline/stages/views_whole.h"
+#include "pipeline/stages/zone_border.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -240,25 +241,33 @@ class ViewsStage {
   }
 
   void plan_zones() {
-    const auto zones = growth_ ? growth_->zones(tiles_, in_.job.grid) : zones_of(tiles_, in_.job.grid);
-    std::vector<int> codes;
-    for (const auto& [epsg, members] : zones) codes.push_back(epsg);
-    if (views_.placement == index::Placement::points) points_.emplace(in_, context_, tiles_, codes);
-    for (const auto& [epsg, members] : zones) plan_zone(epsg, members);
-    if (points_) std::ranges::move(points_->take_rejections(), std::back_inserter(outcome_.rejections));
+    homes_ = growth_ ? growth_->zones(tiles_, in_.job.grid) : zones_of(tiles_, in_.job.grid);
+    if (growth_) zones_in_use_ = growth_->zones_in_use();
+    for (const auto& [epsg, members] : homes_) zones_in_use_.insert(epsg);
+    if (views_.placement == index::Placement::points) {
+      std::vector<int> codes;
+      for (const auto& [epsg, members] : homes_) codes.push_back(epsg);
+      points_.emplace(in_, context_, tiles_, codes);
+      for (const auto& [epsg, members] : homes_) plan_zone(epsg, members);
+      std::ranges::move(points_->take_rejections(), std::back_inserter(outcome_.rejections));
+    } else {
+      for (const auto& [epsg, members] : with_neighbours(homes_, tiles_)) plan_zone(epsg, members);
+      drop_claimed_elsewhere();
+    }
   }
 
   void plan_zone(int epsg, const std::vector<std::size_t>& members) {
-    const auto lattice = lattice_of_zone(in_.manifest, in_.job.grid, epsg, tiles_, members, notes_);
+    const auto lattice = lattice_of_zone(in_.manifest, in_.job.grid, epsg, tiles_, homes_.at(epsg), notes_);
     outcome_.lattices.push_back(lattice);
     ++zones_;
     std::vector<std::size_t> tile_of;
-    const auto config = planner_config();
+    auto config = planner_config();
     index::ViewPlan plan;
     if (points_) {
       plan = points_->plan_zone(lattice, config, tile_of);
     } else {
       auto coverages = cover(lattice, members, tile_of);
+      config.home = home_of(lattice, coverages, tile_of);
       arena_.execute([&] { plan = grows_by_window() ? growth_->grow(epsg, coverages, config) : index::plan_views(coverages, config); });
     }
     outcome_.candidate_windows += plan.candidate_windows;
@@ -276,6 +285,36 @@ class ViewsStage {
     for (const auto& rejection : plan.rejections)
       outcome_.reject(geometry::location_id(lattice, rejection.window) + (rejection.tile ? "/" + tiles_[tile_of[*rejection.tile]].row.tile_id : ""),
                       rejection.reason, rejection.detail);
+  }
+
+  /// Windows of a zone that borders on another: those whose centre lies in it.
+  [[nodiscard]] HomeColumns home_of(const geometry::Lattice& lattice, const std::vector<index::TileCoverage>& coverages, const std::vector<std::size_t>& tile_of) const {
+    RowSpans rows;
+    std::pair<std::int64_t, std::int64_t> cols{INT64_MAX, INT64_MIN};
+    for (std::size_t n = 0; n < coverages.size(); ++n) {
+      const auto& coverage = coverages[n];
+      cols = {std::min(cols.first, coverage.i), std::max(cols.second, coverage.i + coverage.valid.width())};
+      const bool is_at_home = std::ranges::binary_search(homes_.at(lattice.epsg), tile_of[n]);
+      if (!is_at_home || crosses_border(tiles_[tile_of[n]].row, lattice.epsg, zones_in_use_)) rows.emplace_back(-coverage.j, -coverage.j + coverage.valid.height());
+    }
+    return home_columns(lattice, views_.patch_px, zones_in_use_, std::move(rows), cols);
+  }
+
+  /// A place that two zones show belongs to one of them, to the earlier one where a plan goes on.
+  void drop_claimed_elsewhere() {
+    auto all = grows_by_window() ? growth_->staying_locations() : std::vector<index::LocationRow>{};
+    const auto settled = all.size();
+    all.insert(all.end(), outcome_.locations.begin(), outcome_.locations.end());
+    std::set<std::string> dropped;
+    for (const auto n : claimed_elsewhere(all, settled)) dropped.insert(all[n].location_id);
+    if (dropped.empty()) return;
+    const auto is_of = [&](const std::string& subject) { return dropped.contains(subject.substr(0, subject.find('/'))); };
+    std::erase_if(outcome_.locations, [&](const auto& row) { return is_of(row.location_id); });
+    std::erase_if(outcome_.views, [&](const auto& row) { return is_of(row.location_id); });
+    std::erase_if(outcome_.rejections, [&](const auto& row) { return is_of(row.subject); });
+    for (const auto& id : dropped) outcome_.reject(id, Reason::same_place, "a window of the neighbouring zone shows more than half of this ground with as many views or more");
+    outcome_.tiles_with_views.clear();
+    for (const auto& view : outcome_.views) outcome_.tiles_with_views.insert(view.tile_id);
   }
 
   /// Masks of all tiles of a zone on its lattice, a few tiles at a time; tile_of: index into tiles_.
@@ -318,8 +357,9 @@ class ViewsStage {
         }
       });
     });
+    const auto& at_home = homes_.at(lattice.epsg);  // a neighbour that cannot be seen from here is seen from its own zone
     for (std::size_t n = 0; n < part.size(); ++n)
-      if (failures[n]) outcome_.reject(tiles_[part[n]].row.tile_id, failures[n]->reason, failures[n]->detail);
+      if (failures[n] && std::ranges::binary_search(at_home, part[n])) outcome_.reject(tiles_[part[n]].row.tile_id, failures[n]->reason, failures[n]->detail);
     return masks;
   }
 
@@ -425,6 +465,8 @@ class ViewsStage {
   const ViewsConfig& views_;
   tbb::task_arena arena_;
   std::vector<PlacedTile> tiles_;
+  std::map<int, std::vector<std::size_t>> homes_;  ///< tiles by the zone that they belong to
+  std::set<int> zones_in_use_;
   Outcome outcome_;
   std::optional<PointPlanner> points_;  ///< placement points only
   std::vector<std::string> notes_;

@@ -71,7 +71,7 @@ void PlanGrowth::read_plan(bool everything) {
       const bool stays = history_.contents.contains(view.tile_id) && !history_.changed.contains(view.tile_id);
       if (stays) kept.staying.push_back(view.tile_id);
       is_touched = is_touched || !stays;
-      if (history_.contents.contains(view.tile_id)) zone_of_tile_[view.tile_id] = kept.row.epsg;
+      if (history_.contents.contains(view.tile_id)) zones_of_tile_[view.tile_id].insert(kept.row.epsg);
     }
     if (is_touched) continue;
     untouched_[kept.row.epsg].push_back(kept.window);
@@ -90,17 +90,22 @@ void PlanGrowth::find_needed(const std::vector<PlacedTile>& tiles) {
     if (touch(known_boxes_.at(tile.row.tile_id), ground)) needed_.insert(tile.row.tile_id);
 }
 
-std::map<int, std::vector<std::size_t>> PlanGrowth::zones(const std::vector<PlacedTile>& tiles, const GridConfig& grid) const {
+std::set<int> PlanGrowth::zones_in_use() const {
   std::set<int> known;
-  for (const auto& [tile_id, epsg] : zone_of_tile_) known.insert(epsg);
+  for (const auto& [tile_id, zones] : zones_of_tile_) known.insert(zones.begin(), zones.end());
   for (const auto& [id, kept] : kept_) known.insert(kept.row.epsg);
   for (const auto& [epsg, windows] : untouched_) known.insert(epsg);
+  return known;
+}
+
+std::map<int, std::vector<std::size_t>> PlanGrowth::zones(const std::vector<PlacedTile>& tiles, const GridConfig& grid) const {
+  const auto known = zones_in_use();
   const auto joined = [&](const PlacedTile& tile) -> int {
     const int home = geometry::utm_epsg(tile.centre), own = tile.grid.crs.epsg();
     for (const int epsg : {home, own})
       if (known.contains(epsg)) return epsg;
-    for (const auto& [tile_id, epsg] : zone_of_tile_)
-      if (touch(known_boxes_.at(tile_id), known_boxes_.at(tile.row.tile_id))) return epsg;
+    for (const auto& [tile_id, zones] : zones_of_tile_)
+      if (touch(known_boxes_.at(tile_id), known_boxes_.at(tile.row.tile_id))) return *zones.begin();
     return home;
   };
   std::map<int, std::vector<std::size_t>> zones;
@@ -110,8 +115,10 @@ std::map<int, std::vector<std::size_t>> PlanGrowth::zones(const std::vector<Plac
   for (std::size_t n = 0; n < tiles.size(); ++n) {
     const auto& tile_id = tiles[n].row.tile_id;
     if (!needed_.contains(tile_id)) continue;
-    const auto seen = zone_of_tile_.find(tile_id);
-    zones[is_named ? named.begin()->first : seen != zone_of_tile_.end() ? seen->second : joined(tiles[n])].push_back(n);
+    const auto seen = zones_of_tile_.find(tile_id);  // by more than one zone near a border: its own is one of them, or none is
+    const int own = geometry::utm_epsg(tiles[n].centre);
+    const auto staying = seen == zones_of_tile_.end() ? joined(tiles[n]) : seen->second.contains(own) ? own : *seen->second.begin();
+    zones[is_named ? named.begin()->first : staying].push_back(n);
   }
   std::erase_if(zones, [&](const auto& zone) {
     return zone.second.empty() && std::ranges::none_of(kept_, [&](const auto& kept) { return kept.second.row.epsg == zone.first; });

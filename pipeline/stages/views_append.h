@@ -32,6 +32,9 @@ class PlanGrowth {
   /// that is there. Only tiles that are needed.
   [[nodiscard]] std::map<int, std::vector<std::size_t>> zones(const std::vector<PlacedTile>& tiles, const GridConfig& grid) const;
 
+  /// Zones of the earlier plan.
+  [[nodiscard]] std::set<int> zones_in_use() const;
+
   /// Views of the touched locations of a zone, and new windows; `coverages` are used up.
   index::ViewPlan grow(int epsg, std::vector<index::TileCoverage>& coverages, const index::PlannerConfig& config);
 
@@ -65,7 +68,7 @@ class PlanGrowth {
   const PlanHistory& history_;
   std::map<std::string, KeptLocation> kept_;                            ///< touched, by id
   std::map<int, std::vector<geometry::LatticeWindow>> untouched_;       ///< by zone
-  std::map<std::string, int> zone_of_tile_;                             ///< of tiles that views show
+  std::map<std::string, std::set<int>> zones_of_tile_;                  ///< of tiles that views show
   std::map<std::string, std::vector<geometry::Box>> known_boxes_;       ///< of those tiles
   std::set<std::string> needed_;                                        ///< tiles whose masks are asked for
   std::map<std::string, int> counts_;                                   ///< views of each touched location that stays

@@ -12,6 +12,9 @@
 #include "index/self_join.h"
 #include "index/shard/shard_reader.h"
 #include "pipeline/io/raster.h"
+#include "tests/index/planner_worlds.h"
+#include "tests/index/tuple_growing.h"
+#include "tests/pipeline/archive_masks.h"
 
 namespace {
 
@@ -49,6 +52,24 @@ void touching_boxes(benchmark::State& state) {
   state.counters["pairs"] = static_cast<double>(pairs);
 }
 BENCHMARK(touching_boxes)->Unit(benchmark::kMillisecond)->MinTime(2);
+
+/// Windows and views of 600 acquisitions of 1000 x 1000 pixels.
+void planning(benchmark::State& state) {
+  const auto zones = pipeline::archive_masks(pipeline::plan_archive({.seed = 1, .tiles = 600, .size_px = 1000, .patch_px = 128}));
+  for (auto _ : state) benchmark::DoNotOptimize(pipeline::plan_zones(zones, {.patch_px = 128, .placement = index::Placement::shelf}).several);
+  state.SetItemsProcessed(state.iterations() * 600);
+}
+BENCHMARK(planning)->Unit(benchmark::kMillisecond);
+
+/// Windows of several dates on hot-spots, and those of the published algorithm.
+void hot_spot_windows(benchmark::State& state) {
+  const auto tiles = index::hot_spots(0);
+  std::int64_t windows = 0;
+  for (auto _ : state) windows = index::yield_of(index::plan_views(tiles, {.patch_px = 16, .placement = index::Placement::shelf})).windows;
+  state.counters["windows"] = static_cast<double>(windows);
+  state.counters["grown"] = static_cast<double>(index::TupleGrowing(tiles, 16, 5).run().size());
+}
+BENCHMARK(hot_spot_windows)->Unit(benchmark::kMillisecond);
 
 /// All arrays of all shards of a folder, copied once as a loader would.
 void shard_reading(benchmark::State& state) {

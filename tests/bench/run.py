@@ -174,6 +174,8 @@ def measure(folder):
     peer = peer_graph()
     rows.append(("graph, 1e5 boxes", 1 / ours, "runs/s", 1 / peer, "shapely STRtree query of all boxes"))
     rows += graph_rows()
+    rows.append(("views, 1000 x 1000 masks", inner["planning"]["items_per_second"], "tiles/s", 20, "12,000 tiles in ten minutes, the limit"))
+    rows.append(("views, hot-spots", inner["hot_spot_windows"]["windows"], "windows", inner["hot_spot_windows"]["grown"], "tuple growing, beam 5: windows of several dates"))
     gigabytes = inner["shard_reading"]["bytes_per_second"] / 1e9
     rows.append(("shard reading", gigabytes, "GB/s", inner["memory_copy"]["bytes_per_second"] / 1e9, "memcpy"))
     total = peer_webdataset(folder)

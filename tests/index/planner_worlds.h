@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "geometry/bitmask.h"
@@ -94,6 +95,17 @@ inline DepthField depth_field(const std::vector<TileCoverage>& tiles, int patch)
     add(tile.valid.bits(), field.pixel_depth);
   }
   return field;
+}
+
+/// 30, 8 and 4 turned tiles of 128 px around three places: the set that the method was first measured on.
+inline std::vector<TileCoverage> hot_spots(unsigned draw) {
+  std::mt19937 random(draw);
+  const auto uniform = [&](double low, double high) { return low + (high - low) * static_cast<double>(random() % 100000) / 100000.0; };
+  std::vector<TileCoverage> tiles;
+  for (const auto& [count, x, y] : {std::tuple{30, 200.0, 200.0}, {8, 600.0, 250.0}, {4, 350.0, 650.0}})
+    for (int n = 0; n < count; ++n)
+      tiles.push_back(turned_tile("t" + std::to_string(100 + tiles.size()), x + uniform(-45, 45), y + uniform(-45, 45), 128, uniform(-0.2094, 0.2094)));
+  return tiles;
 }
 
 /// Windows with at least `least` views, and the views in them.

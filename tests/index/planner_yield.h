@@ -61,17 +61,6 @@ inline double share_of_optimum(unsigned first, unsigned worlds) {
   return static_cast<double>(ours) / static_cast<double>(optimum);
 }
 
-/// 30, 8 and 4 turned tiles of 128 px around three places: the set that the method was first measured on.
-inline std::vector<TileCoverage> hot_spots(unsigned draw) {
-  std::mt19937 random(draw);
-  const auto uniform = [&](double low, double high) { return low + (high - low) * static_cast<double>(random() % 100000) / 100000.0; };
-  std::vector<TileCoverage> tiles;
-  for (const auto& [count, x, y] : {std::tuple{30, 200.0, 200.0}, {8, 600.0, 250.0}, {4, 350.0, 650.0}})
-    for (int n = 0; n < count; ++n)
-      tiles.push_back(turned_tile("t" + std::to_string(100 + tiles.size()), x + uniform(-45, 45), y + uniform(-45, 45), 128, uniform(-0.2094, 0.2094)));
-  return tiles;
-}
-
 /// Against tuple growing in the same run, and against the area that several tiles cover.
 inline void expect_hot_spot_yield(unsigned draw) {
   const auto tiles = hot_spots(draw);

@@ -66,6 +66,55 @@ TEST_P(ShelfWorlds, TakenWindowsStayFree) {
 
 INSTANTIATE_TEST_SUITE_P(Random, ShelfWorlds, ::testing::Range(0U, 30U));
 
+/// Duplicates of one pass and clouds on top of random tiles.
+std::vector<TileCoverage> cloudy_passes(unsigned seed) {
+  auto tiles = random_tiles(seed, 9, 40, 40);
+  std::mt19937 random(seed);
+  for (auto& tile : tiles) {
+    tile.time_known = true;
+    tile.acquired = "2020-01-0" + std::to_string(1 + random() % 3) + "T10:00:0" + std::to_string(random() % 10) + ".000Z";
+    geometry::Bitmask cloud(tile.valid.width(), tile.valid.height());
+    for (int n = 0; n < 6; ++n) cloud.set_run(static_cast<std::int64_t>(random() % 10), static_cast<std::int64_t>(10 + random() % 10), static_cast<std::int64_t>(random() % 20), true);
+    tile.cloud = geometry::RunMask::from(cloud);
+  }
+  return tiles;
+}
+
+TEST(DepthRows, AreTheSameInBlocksOfAnySize) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    const auto tiles = cloudy_passes(seed);
+    const PlannerConfig config{.patch_px = 7, .max_cloud_frac = 0.02};
+    const CoverageSet set(tiles, config);
+    const ViewChooser chooser(set, config);
+    for (const auto& component : components_of(set)) {
+      const auto end = component.box.row + component.box.height;
+      const auto whole = depth_rows(set, chooser, component, component.box.row, end);
+      for (const std::int64_t step : {1, 5, 64})
+        for (auto row = component.box.row; row < end; row += step) {
+          const auto block = depth_rows(set, chooser, component, row, std::min(row + step, end));
+          for (auto r = row; r < std::min(row + step, end); ++r) EXPECT_TRUE(std::ranges::equal(block.at(r), whole.at(r)));
+        }
+    }
+  }
+}
+
+TEST(ShelfPlanner, WindowsStayAtHome) {
+  const auto tiles = random_tiles(7, 9, 40, 60);
+  PlannerConfig config{.patch_px = 6, .placement = Placement::shelf};
+  const auto all = plan_views(tiles, config).locations.size();
+  config.home = [](std::int64_t row) { return std::pair<std::int64_t, std::int64_t>{row < 20 ? 10 : 0, 25}; };
+  for (const auto placement : {Placement::shelf, Placement::best_phase, Placement::lattice}) {
+    config.placement = placement;
+    const auto plan = plan_views(tiles, config);
+    EXPECT_LT(plan.locations.size(), all);
+    EXPECT_FALSE(plan.locations.empty());
+    for (const auto& location : plan.locations) {
+      EXPECT_LT(location.window.i, 25);
+      EXPECT_GE(location.window.i, -location.window.j < 20 ? 10 : 0);
+    }
+  }
+}
+
 TEST(Strip, IsTheBestOfAllSubsets) {
   std::mt19937 random(7);
   for (int round = 0; round < 300; ++round) {

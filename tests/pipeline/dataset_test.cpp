@@ -381,6 +381,19 @@ TEST_F(DatasetStage, SeveralInputsMeetNearestInTime) {
   EXPECT_EQ(found[1].view, "bbbbbbbbbbbb");  // 121 days away, the other 244
 }
 
+TEST_F(DatasetStage, PairsThatLieTooFarApartAreNoSample) {
+  auto job = job_with("{inputs: [sat, dem], views: each}");
+  const auto samples_with = [&](double max_days) {
+    job.views->pairs = {{"sat", "dem", max_days}};
+    run_dataset({job, *manifest, workspace()}, {});
+    return rows("val");
+  };
+  EXPECT_EQ(samples_with(400).size(), 4U);
+  const auto near = samples_with(121);
+  ASSERT_EQ(near.size(), 2U);
+  EXPECT_EQ(near[0].view, "bbbbbbbbbbbb");  // 121 days from the height, the other 244
+}
+
 TEST_F(DatasetStage, ASubsetFiltersTrainOnly) {
   manifest->in_transaction([&] {
     index::write_subset(*manifest, "good", "combined >= 0.6", {"loc1", "loc5"});

@@ -289,5 +289,24 @@ TEST(ViewsReal, LandsatScenesWithCloudsGiveLongSeries) {
   expect_valid_views(bench, m);
 }
 
+TEST(ViewsReal, OpticalDatesHaveTheirNearestRadarDate) {
+  TILEWRIGHT_NEEDS_DATA("C-ssl4eo-s12-punjab");
+  const StageBench bench("ssl4eo_punjab.yaml");
+  auto m = bench.manifest();
+  bench.run(run_scan, m, 2);
+  bench.run(run_graph, m, 2);
+  const auto report = bench.run(run_views, m, 2);
+  EXPECT_EQ(count_of(report, "tiles"), 6);
+  const auto locations = index::locations(m);
+  EXPECT_GE(locations.size(), 9U) << "2.5 km hold 3 x 3 patches of 640 m";
+  EXPECT_EQ(count_of(report, "rejected_view_unpaired"), static_cast<std::int64_t>(locations.size())) << "the second date has no Level-1C partner";
+  for (const auto& location : locations) {
+    std::vector<std::string> seen;
+    for (const auto& view : index::views(m, location.location_id)) seen.push_back(view.acquired->substr(0, 10) + " " + view.tile_id.substr(0, view.tile_id.rfind('-')));
+    EXPECT_THAT(seen, ::testing::UnorderedElementsAre("2020-06-04 s2a", "2020-06-04 s2c", "2020-06-07 s1", "2020-08-13 s2a", "2020-09-03 s1"));
+  }
+  expect_valid_views(bench, m);
+}
+
 }  // namespace
 }  // namespace tilewright::pipeline

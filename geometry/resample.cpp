@@ -1,104 +1,244 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nearest and bilinear kernels in double precision, with validity before values.
+// Kernels in double precision, with validity before values and squares inside the source at speed.
 #include "geometry/resample.h"
 
+#include <algorithm>
+#include <array>
+#include <cassert>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <type_traits>
 
 namespace tilewright::geometry {
 namespace {
+
+constexpr double kSliver_px = 1e-6;    ///< edges of quads this near to a pixel's edge lie on it
+constexpr double kLeastArea = 1e-12;   ///< of a pixel: less is rounding noise, no weight
 
 template <class T>
 T typed(double value) {
   if constexpr (std::is_floating_point_v<T>) {
     return static_cast<T>(value);
   } else {
-    const double rounded = std::floor(value + 0.5);  // half up, also below zero
-    if (!(rounded > static_cast<double>(std::numeric_limits<T>::lowest())))
-      return std::numeric_limits<T>::lowest();
-    if (rounded >= static_cast<double>(std::numeric_limits<T>::max()))
-      return std::numeric_limits<T>::max();
-    return static_cast<T>(rounded);
+    const double raised = value + 0.5;  // half up, also below zero
+    if (!(raised > static_cast<double>(std::numeric_limits<T>::lowest()))) return std::numeric_limits<T>::lowest();
+    if (raised >= static_cast<double>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
+    const auto cut = static_cast<std::int64_t>(raised);
+    return static_cast<T>(cut - (raised < static_cast<double>(cut) ? 1 : 0));  // floor without a call
   }
 }
 
-/// Pixels of a view by their place in the source, and whether they may be used.
-template <class T>
-class Pixels {
- public:
-  explicit Pixels(const SourceView<T>& view) : view_(view) {}
-
-  [[nodiscard]] std::optional<T> at(double col, double row) const {
-    const double left = col - static_cast<double>(view_.window.col);
-    const double top = row - static_cast<double>(view_.window.row);
-    if (!(left >= 0 && top >= 0 && left < static_cast<double>(view_.window.width) &&
-          top < static_cast<double>(view_.window.height)))
-      return std::nullopt;
-    const auto index = static_cast<std::size_t>(static_cast<std::int64_t>(top) * view_.window.width +
-                                                static_cast<std::int64_t>(left));
-    if (!view_.valid.empty() && view_.valid[index] == 0) return std::nullopt;
-    return view_.pixels[index];
-  }
-
- private:
-  const SourceView<T>& view_;
-};
-
-/// One row of the kernel: pixels `col` and, if its weight is not 0, `col + 1`.
-template <class T>
-std::optional<double> along_row(const Pixels<T>& pixels, double col, double row, double weight) {
-  const auto left = pixels.at(col, row);
-  if (!left) return std::nullopt;
-  if (weight == 0) return static_cast<double>(*left);
-  const auto right = pixels.at(col + 1, row);
-  if (!right) return std::nullopt;
-  return (1 - weight) * static_cast<double>(*left) + weight * static_cast<double>(*right);
+double snapped(double place) {
+  const double near = std::round(place);
+  return std::abs(place - near) < kSliver_px ? near : place;
 }
 
-template <class T>
-std::optional<T> bilinear(const Pixels<T>& pixels, PixelXY p) {
-  const double col = std::floor(p.col - 0.5), row = std::floor(p.row - 0.5);
-  const double right = p.col - 0.5 - col, below = p.row - 0.5 - row;
-  if (right == 0 && below == 0) return pixels.at(col, row);
-  const auto upper = along_row(pixels, col, row, right);
-  if (!upper) return std::nullopt;
-  if (below == 0) return typed<T>(*upper);
-  const auto lower = along_row(pixels, col, row + 1, right);
-  if (!lower) return std::nullopt;
-  return typed<T>((1 - below) * *upper + below * *lower);
+std::array<double, 4> cubic_weights(double u) {
+  const double u2 = u * u, u3 = u2 * u;
+  return {0.5 * (-u + 2 * u2 - u3), 0.5 * (2 - 5 * u2 + 3 * u3), 0.5 * (u + 4 * u2 - 3 * u3), 0.5 * (u3 - u2)};
+}
+
+/// Integral of clamp(z, 0, 1).
+double ramp(double z) { return z <= 0 ? 0 : z >= 1 ? z - 0.5 : 0.5 * z * z; }
+
+/// Mean of clamp(edge - x, 0, 1) for x between two ends: the part of a pixel that ends at `edge` right of a line.
+double right_of(double edge, double a, double b) {
+  const double low = std::min(a, b), width = std::max(a, b) - low;
+  if (width < 1e-9) return std::clamp(edge - (low + 0.5 * width), 0.0, 1.0);
+  return (ramp(edge - low) - ramp(edge - low - width)) / width;
+}
+
+/// Adds the signed area between an edge and the right border of `box` to each pixel of the box.
+void add_edge(PixelXY from, PixelXY to, const Window& box, std::vector<double>& area) {
+  const double sign = from.row < to.row ? 1 : -1;
+  if (from.row > to.row) std::swap(from, to);
+  const double slope = from.row == to.row ? 0 : (to.col - from.col) / (to.row - from.row);
+  for (std::int64_t r = 0; r < box.height; ++r) {
+    const double top = std::max(from.row, static_cast<double>(box.row + r)), bottom = std::min(to.row, static_cast<double>(box.row + r + 1));
+    if (!(top < bottom)) continue;
+    const double a = from.col + (top - from.row) * slope, b = bottom == to.row ? to.col : from.col + (bottom - from.row) * slope;
+    for (std::int64_t c = 0; c < box.width; ++c)
+      area[static_cast<std::size_t>(r * box.width + c)] += sign * (bottom - top) * right_of(static_cast<double>(box.col + c + 1), a, b);
+  }
 }
 
 }  // namespace
 
-int kernel_radius_px(Resampling kernel) { return kernel == Resampling::nearest ? 0 : 1; }
+double kernel_reach_px(Resampling kernel) {
+  switch (kernel) {
+    case Resampling::bilinear: return 0.5;
+    case Resampling::cubic: return 1.5;
+    case Resampling::nearest:
+    case Resampling::average: break;
+  }
+  return 0;
+}
 
-template <class T>
-void resample(Resampling kernel, const SourceView<T>& source, std::span<const PixelXY> points,
-              T fill, std::span<T> out, std::span<std::uint8_t> out_valid) {
-  const Pixels<T> pixels(source);
-  for (std::size_t k = 0; k < points.size(); ++k) {
-    const PixelXY p = points[k];
-    const auto value = kernel == Resampling::nearest
-                           ? pixels.at(std::floor(p.col), std::floor(p.row))
-                           : bilinear(pixels, p);
-    out[k] = value.value_or(fill);
-    out_valid[k] = value ? 1 : 0;
+PixelSpan touched_pixels(Resampling kernel, double least, double most) {
+  if (kernel == Resampling::average)
+    return {static_cast<std::int64_t>(std::floor(snapped(least))), static_cast<std::int64_t>(std::ceil(snapped(most)))};
+  const double reach = kernel_reach_px(kernel) + kSliver_px;
+  return {static_cast<std::int64_t>(std::floor(least - reach)), static_cast<std::int64_t>(std::floor(most + reach)) + 1};
+}
+
+struct Taps::Axis {
+  double first;
+  std::array<double, 4> weight;
+};
+
+Taps::Axis Taps::axis(Resampling kernel, double place) {
+  if (kernel == Resampling::nearest) return {std::floor(place), {1}};
+  const double base = std::floor(place - 0.5), u = place - 0.5 - base;
+  if (kernel == Resampling::bilinear) return {base, {1 - u, u}};
+  return {base - 1, cubic_weights(u)};
+}
+
+Taps::Taps(Resampling kernel, const Window& source, std::span<const std::uint8_t> valid, std::span<const PixelXY> places, std::int64_t width)
+    : source_(source), source_valid_(valid) {
+  assert(source.width * source.height <= std::numeric_limits<std::int32_t>::max());
+  if (kernel != Resampling::average) {
+    size_ = kernel == Resampling::nearest ? 1 : kernel == Resampling::bilinear ? 2 : 4;
+    first_.resize(places.size(), -1);
+    valid_.resize(places.size());
+    if (size_ > 1) across_.resize(places.size() * static_cast<std::size_t>(size_)), down_.resize(across_.size());
+    for (std::size_t k = 0; k < places.size(); ++k) add_point(kernel, places[k], k);
+    return;
+  }
+  const auto across = static_cast<std::size_t>(width + 1), rows = places.size() / across - 1;
+  valid_.resize(static_cast<std::size_t>(width) * rows);
+  for (std::size_t k = 0; k < valid_.size(); ++k) {
+    const auto at = k / static_cast<std::size_t>(width) * across + k % static_cast<std::size_t>(width);
+    add_quad({places[at], places[at + 1], places[at + across + 1], places[at + across]}, k);
   }
 }
 
-#define TILEWRIGHT_RESAMPLE(T)                                                            \
-  template void resample<T>(Resampling, const SourceView<T>&, std::span<const PixelXY>, T, \
-                            std::span<T>, std::span<std::uint8_t>);
-TILEWRIGHT_RESAMPLE(std::uint8_t)
-TILEWRIGHT_RESAMPLE(std::int8_t)
-TILEWRIGHT_RESAMPLE(std::uint16_t)
-TILEWRIGHT_RESAMPLE(std::int16_t)
-TILEWRIGHT_RESAMPLE(std::uint32_t)
-TILEWRIGHT_RESAMPLE(std::int32_t)
-TILEWRIGHT_RESAMPLE(float)
-TILEWRIGHT_RESAMPLE(double)
-#undef TILEWRIGHT_RESAMPLE
+bool Taps::all_valid() const { return std::find(valid_.begin(), valid_.end(), std::uint8_t{0}) == valid_.end(); }
+
+bool Taps::usable(std::int64_t col, std::int64_t row) const {
+  if (col < 0 || row < 0 || col >= source_.width || row >= source_.height) return false;
+  return source_valid_.empty() || source_valid_[static_cast<std::size_t>(row * source_.width + col)] != 0;
+}
+
+void Taps::add_point(Resampling kernel, PixelXY place, std::size_t output) {
+  const double least_col = static_cast<double>(source_.col) - 4, least_row = static_cast<double>(source_.row) - 4;
+  const bool is_near = place.col > least_col && place.row > least_row && place.col < static_cast<double>(source_.col + source_.width) + 4 &&
+                       place.row < static_cast<double>(source_.row + source_.height) + 4;
+  if (!is_near) return;  // NaN too
+  const Axis across = axis(kernel, place.col), down = axis(kernel, place.row);
+  const auto col = static_cast<std::int64_t>(across.first) - source_.col, row = static_cast<std::int64_t>(down.first) - source_.row;
+  bool is_square = true;
+  for (int r = 0; r < size_ && is_square; ++r)
+    for (int c = 0; c < size_ && is_square; ++c) is_square = usable(col + c, row + r);
+  if (is_square) {
+    first_[output] = static_cast<std::int32_t>(row * source_.width + col);
+    valid_[output] = 1;
+    for (std::size_t k = 0; size_ > 1 && k < static_cast<std::size_t>(size_); ++k) {
+      across_[output * static_cast<std::size_t>(size_) + k] = across.weight[k];
+      down_[output * static_cast<std::size_t>(size_) + k] = down.weight[k];
+    }
+    return;
+  }
+  const auto begin = taps_.size();
+  bool ok = true;
+  for (int r = 0; r < size_ && ok; ++r)
+    for (int c = 0; c < size_ && ok; ++c) {
+      const double weight = down.weight[static_cast<std::size_t>(r)] * across.weight[static_cast<std::size_t>(c)];
+      if (weight == 0) continue;
+      ok = usable(col + c, row + r);
+      if (ok) taps_.push_back({static_cast<std::uint32_t>((row + r) * source_.width + col + c), weight});
+    }
+  add_listed(output, begin, ok, 1);
+}
+
+void Taps::add_quad(const PixelXY (&corners)[4], std::size_t output) {
+  PixelXY quad[4], low{1e300, 1e300}, high{-1e300, -1e300};
+  for (int k = 0; k < 4; ++k) {
+    quad[k] = {snapped(corners[k].col), snapped(corners[k].row)};
+    low = {std::min(low.col, quad[k].col), std::min(low.row, quad[k].row)};
+    high = {std::max(high.col, quad[k].col), std::max(high.row, quad[k].row)};
+    if (!std::isfinite(quad[k].col) || !std::isfinite(quad[k].row)) return;
+  }
+  if (low.col < static_cast<double>(source_.col) || low.row < static_cast<double>(source_.row) ||
+      high.col > static_cast<double>(source_.col + source_.width) || high.row > static_cast<double>(source_.row + source_.height))
+    return;
+  const Window box{static_cast<std::int64_t>(std::floor(low.col)), static_cast<std::int64_t>(std::floor(low.row)),
+                   static_cast<std::int64_t>(std::ceil(high.col) - std::floor(low.col)), static_cast<std::int64_t>(std::ceil(high.row) - std::floor(low.row))};
+  std::vector<double> area(static_cast<std::size_t>(std::max<std::int64_t>(box.width * box.height, 0)));
+  for (int k = 0; k < 4; ++k) add_edge(quad[k], quad[(k + 1) % 4], box, area);
+  const auto begin = taps_.size();
+  bool ok = true;
+  double sum = 0;
+  for (std::size_t k = 0; k < area.size() && ok; ++k) {
+    if (!(std::abs(area[k]) > kLeastArea)) continue;
+    const auto col = box.col - source_.col + static_cast<std::int64_t>(k) % box.width, row = box.row - source_.row + static_cast<std::int64_t>(k) / box.width;
+    ok = usable(col, row);
+    if (ok) taps_.push_back({static_cast<std::uint32_t>(row * source_.width + col), area[k]});
+    sum += area[k];
+  }
+  add_listed(output, begin, ok && taps_.size() > begin, sum);
+}
+
+void Taps::add_listed(std::size_t output, std::size_t begin, bool ok, double scale) {
+  valid_[output] = ok ? 1 : 0;
+  if (ok) listed_.push_back({output, begin, taps_.size(), scale});
+  else taps_.resize(begin);
+}
+
+template <int N, class T>
+void Taps::apply_square(std::span<const T> pixels, std::span<T> out) const {
+  const auto stride = source_.width;
+  for (std::size_t k = 0; k < out.size(); ++k) {
+    if (first_[k] < 0) continue;
+    const T* row = pixels.data() + first_[k];
+    if constexpr (N == 1) {
+      out[k] = *row;
+    } else {
+      const double *across = &across_[k * N], *down = &down_[k * N];
+      double sum = 0;
+      for (int r = 0; r < N; ++r, row += stride) {
+        double line = across[0] * static_cast<double>(row[0]);
+        for (int c = 1; c < N; ++c) line += across[c] * static_cast<double>(row[c]);
+        sum = r == 0 ? down[0] * line : sum + down[r] * line;
+      }
+      out[k] = typed<T>(sum);
+    }
+  }
+}
+
+template <class T>
+void Taps::apply_listed(std::span<const T> pixels, std::span<T> out) const {
+  for (const Listed& one : listed_) {
+    if (one.end == one.begin + 1) {  // a lone pixel is taken as it is, whatever its weight's rounding
+      out[one.output] = pixels[taps_[one.begin].index];
+      continue;
+    }
+    double sum = 0;
+    for (std::size_t t = one.begin; t < one.end; ++t) sum += taps_[t].weight * static_cast<double>(pixels[taps_[t].index]);
+    out[one.output] = typed<T>(sum / one.scale);
+  }
+}
+
+template <class T>
+void Taps::apply(std::span<const T> pixels, T fill, std::span<T> out) const {
+  for (std::size_t k = 0; k < valid_.size(); ++k)
+    if (!valid_[k]) out[k] = fill;
+  if (!first_.empty()) {
+    if (size_ == 1) apply_square<1>(pixels, out);
+    else if (size_ == 2) apply_square<2>(pixels, out);
+    else apply_square<4>(pixels, out);
+  }
+  apply_listed(pixels, out);
+}
+
+#define TILEWRIGHT_TAPS(T) template void Taps::apply<T>(std::span<const T>, T, std::span<T>) const;
+TILEWRIGHT_TAPS(std::uint8_t)
+TILEWRIGHT_TAPS(std::int8_t)
+TILEWRIGHT_TAPS(std::uint16_t)
+TILEWRIGHT_TAPS(std::int16_t)
+TILEWRIGHT_TAPS(std::uint32_t)
+TILEWRIGHT_TAPS(std::int32_t)
+TILEWRIGHT_TAPS(float)
+TILEWRIGHT_TAPS(double)
+#undef TILEWRIGHT_TAPS
 
 }  // namespace tilewright::geometry

@@ -9,6 +9,7 @@
 
 #include "pipeline/io/gdal_crs.h"
 #include "pipeline/io/side_car.h"
+#include "pipeline/io/tiff_blocks.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -213,6 +214,7 @@ Raster Raster::open(const fs::path& file, const OpenPolicy& policy) {
   auto dataset = open_raster_dataset(file, policy);
   auto info = info_of(*dataset, file, policy);
   Raster out(file, std::move(dataset), std::move(info));
+  if (EQUAL(out.dataset_->GetDriverName(), "GTiff")) out.blocks_ = TiffBlocks::open(file, out.info_, policy);
   if (policy.untrusted) {
     if (const auto ignored = ignored_side_cars(file); !ignored.empty()) out.info_.metadata["IGNORED_SIDE_CARS"] = ignored.substr(1);
     return out;
@@ -235,6 +237,7 @@ void Raster::read(std::span<const int> bands, const Window& window, std::span<st
   const auto type = info_.bands.at(static_cast<std::size_t>(bands[0])).dtype;
   const auto bytes = static_cast<std::size_t>(window.width * window.height) * shard::byte_size(type) * bands.size();
   if (out.size() != bytes) throw ItemError(Reason::read_error, "a buffer of " + std::to_string(out.size()) + " bytes is given for " + std::to_string(bytes));
+  if (blocks_ && blocks_->read(bands, window, out)) return;
   std::vector<int> numbers;
   for (const int band : bands) numbers.push_back(band + 1);
   const GdalMessages messages;

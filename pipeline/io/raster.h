@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -39,6 +40,8 @@ struct RasterInfo {
   std::vector<std::string> side_cars;    ///< files read beside it
 };
 
+class TiffBlocks;
+
 /// Not shared between threads.
 class Raster {
  public:
@@ -64,6 +67,7 @@ class Raster {
   DatasetHandle dataset_;
   DatasetHandle mask_side_car_;
   RasterInfo info_;
+  std::shared_ptr<TiffBlocks> blocks_;   ///< the fast way to whole rows of blocks; null: GDAL alone
 };
 
 }  // namespace tilewright::pipeline

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Blocks under a window: read, unpacked, and their samples put in place.
+#include "pipeline/io/tiff_blocks.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+namespace tilewright::pipeline {
+namespace {
+
+using geometry::Window;
+
+bool fits(const TiffLayout& layout, const RasterInfo& info) {
+  if (layout.width != info.width || layout.height != info.height || static_cast<std::size_t>(layout.samples) != info.bands.size()) return false;
+  return std::all_of(info.bands.begin(), info.bands.end(),
+                     [&](const auto& band) { return shard::byte_size(band.dtype) == static_cast<std::size_t>(layout.sample_bytes); });
+}
+
+/// Every `stride`-th value of a row.
+template <class T>
+void copy_values(const std::byte* from, std::size_t stride, std::int64_t count, std::byte* to) {
+  const T* source = reinterpret_cast<const T*>(from);
+  T* target = reinterpret_cast<T*>(to);
+  for (std::int64_t k = 0; k < count; ++k) target[k] = source[static_cast<std::size_t>(k) * stride];
+}
+
+}  // namespace
+
+std::shared_ptr<TiffBlocks> TiffBlocks::open(const std::filesystem::path& file, const RasterInfo& info, const OpenPolicy& policy) {
+  auto bytes = FileBytes::open(file);
+  if (!bytes) return nullptr;
+  auto layout = read_tiff_layout(*bytes);
+  if (!layout || !TiffCodec::knows(*layout) || !fits(*layout, info) || layout->block_bytes(0) > policy.block_budget_bytes) return nullptr;
+  return std::make_shared<TiffBlocks>(std::move(*bytes), std::move(*layout));
+}
+
+bool TiffBlocks::read_block(std::size_t block, std::int64_t block_row) {
+  const auto offset = layout_.offsets[block], count = layout_.counts[block];
+  const std::size_t size = layout_.block_bytes(block_row);
+  if (offset == 0 || count == 0 || count > size + size / 2 + 65536) return false;
+  block_.resize(size);
+  if (layout_.compression == 1 && !layout_.is_swapped) return count == size && file_.read(offset, block_);
+  packed_.resize(count);
+  return file_.read(offset, packed_) && codec_.unpack(layout_, packed_, block_);
+}
+
+void TiffBlocks::copy_sample(int sample, const Window& block, const Window& part, const Window& window, std::byte* plane) const {
+  const auto bytes = static_cast<std::size_t>(layout_.sample_bytes), stride = static_cast<std::size_t>(layout_.samples_a_block());
+  for (std::int64_t row = part.row; row < part.row + part.height; ++row) {
+    const auto value = static_cast<std::size_t>((row - block.row) * block.width + part.col - block.col) * stride + static_cast<std::size_t>(layout_.is_planar ? 0 : sample);
+    const std::byte* from = block_.data() + value * bytes;
+    std::byte* to = plane + static_cast<std::size_t>((row - window.row) * window.width + part.col - window.col) * bytes;
+    if (stride == 1) std::memcpy(to, from, static_cast<std::size_t>(part.width) * bytes);
+    else if (bytes == 1) copy_values<std::uint8_t>(from, stride, part.width, to);
+    else if (bytes == 2) copy_values<std::uint16_t>(from, stride, part.width, to);
+    else if (bytes == 4) copy_values<std::uint32_t>(from, stride, part.width, to);
+    else copy_values<std::uint64_t>(from, stride, part.width, to);
+  }
+}
+
+bool TiffBlocks::read(std::span<const int> bands, const Window& window, std::span<std::byte> out) {
+  const auto bw = layout_.block_width, bh = layout_.block_height;
+  const bool is_whole = window.row % bh == 0 && ((window.row + window.height) % bh == 0 || window.row + window.height == layout_.height);
+  if (!is_whole) return false;
+  const auto plane_bytes = static_cast<std::size_t>(window.width * window.height) * static_cast<std::size_t>(layout_.sample_bytes);
+  const auto plane_blocks = static_cast<std::size_t>(layout_.across() * layout_.down());
+  for (std::int64_t r = window.row / bh; r * bh < window.row + window.height; ++r) {
+    for (std::int64_t c = window.col / bw; c * bw < window.col + window.width; ++c) {
+      const Window block{c * bw, r * bh, bw, bh}, part = geometry::intersection(block, window);
+      const auto index = static_cast<std::size_t>(r * layout_.across() + c);
+      if (!layout_.is_planar && !read_block(index, r)) return false;
+      for (std::size_t b = 0; b < bands.size(); ++b) {
+        if (layout_.is_planar && !read_block(static_cast<std::size_t>(bands[b]) * plane_blocks + index, r)) return false;
+        copy_sample(bands[b], block, part, window, out.data() + b * plane_bytes);
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace tilewright::pipeline

@@ -21,6 +21,18 @@ using geometry::RunMask;
 
 std::int64_t top_of(const TileCoverage& tile) { return -tile.j; }
 
+/// Clears anchors that are no multiple of `step` from the lattice's origin; bit (0, 0) lies at (col, row).
+void keep_aligned(geometry::Bitmask& anchors, std::int64_t col, std::int64_t row, std::int64_t step) {
+  for (std::int64_t y = 0; y < anchors.height(); ++y) {
+    if ((row + y) % step != 0) {
+      anchors.set_run(0, anchors.width(), y, false);
+      continue;
+    }
+    for (std::int64_t x = 0; x < anchors.width(); ++x)
+      if ((col + x) % step != 0) anchors.set(x, y, false);
+  }
+}
+
 bool boxes_overlap(const TileCoverage& a, const TileCoverage& b) {
   return a.i < b.i + b.valid.width() && b.i < a.i + a.valid.width() && top_of(a) < top_of(b) + b.valid.height() && top_of(b) < top_of(a) + a.valid.height();
 }
@@ -123,7 +135,9 @@ RunMask CoverageSet::valid_anchors(std::size_t rank, std::int64_t row, std::int6
   const auto box = anchor_box(rank);
   const auto begin = std::max(row, box.row) - box.row, end = std::min(row_end, box.row + box.height) - box.row;
   if (box.empty() || begin >= end) return {};
-  return RunMask::from(geometry::window_anchors(tile(rank).valid.bits(begin, end + config_.patch_px - 1), config_.patch_px));
+  auto anchors = geometry::window_anchors(tile(rank).valid.bits(begin, end + config_.patch_px - 1), config_.patch_px);
+  if (config_.anchor_step > 1) keep_aligned(anchors, tile(rank).i, box.row + begin, config_.anchor_step);
+  return RunMask::from(anchors);
 }
 
 void CoverageSet::subtract_clouds(TileAnchors& anchors) const {

@@ -44,6 +44,7 @@ struct PlannerConfig {
   /// Columns [first, second) of a row (raster order) that windows may be anchored at; null = all. Called
   /// from several threads.
   std::function<std::pair<std::int64_t, std::int64_t>(std::int64_t row)> home = {};
+  int anchor_step = 1;            ///< corners of windows lie at multiples of so many cells from the origin
 };
 
 struct PlannedView {

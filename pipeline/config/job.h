@@ -29,7 +29,8 @@ struct EnumNames<index::Placement> {
 template <>
 struct EnumNames<geometry::Resampling> {
   static constexpr EnumName<geometry::Resampling> values[] = {
-      {"nearest", geometry::Resampling::nearest}, {"bilinear", geometry::Resampling::bilinear}};
+      {"nearest", geometry::Resampling::nearest}, {"bilinear", geometry::Resampling::bilinear},
+      {"cubic", geometry::Resampling::cubic}, {"average", geometry::Resampling::average}};
 };
 template <>
 struct EnumNames<index::SplitUnit> {
@@ -112,15 +113,29 @@ void describe(V&& v, ViewsConfig& c) {
   v("points", c.points, "placement points: where the windows are");
 }
 
+/// A series `<source>_<name>` of channels that are computed from a band of a source.
+struct DerivedConfig {
+  std::string source, name;
+  std::optional<std::string> band;
+  std::vector<std::string> channels;
+};
+template <class V>
+void describe(V&& v, DerivedConfig& c) {
+  v("source", c.source, "source that the channels are computed from");
+  v("name", c.name, "the channels become the source <source>_<name>");
+  v("band", c.band, "one of its bands; default: the first");
+  v("channels", c.channels, "minmax, robust, relief_<px>, slope, hillshade, above_<source>");
+}
+
 struct ExtractConfig {
   geometry::Resampling resampling = geometry::Resampling::bilinear;
-  std::vector<std::string> derived;
+  std::vector<DerivedConfig> derived;
   int shard_mb = 512;
 };
 template <class V>
 void describe(V&& v, ExtractConfig& c) {
-  v("resampling", c.resampling, "nearest or bilinear, for tiles that do not lie on the grid");
-  v("derived", c.derived, "derived bands: not in this version");
+  v("resampling", c.resampling, "nearest, bilinear, cubic or average, for tiles that do not lie on the grid");
+  v("derived", c.derived, "channels derived from a source, such as relief and slope of an elevation model");
   v("shard_mb", c.shard_mb, "size of a shard, MiB", between(1, 16384));
 }
 

@@ -83,6 +83,7 @@ Job load_job(const fs::path& file, const JobOptions& options) {
   job.file = fs::absolute(file).lexically_normal();
   if (is_readable) read_struct({tree, "", problems}, job);
   add_roots(job, options.roots);
+  expand_sources(job);
   if (is_readable) {
     Findings findings;
     validate(job, findings);

@@ -24,6 +24,8 @@ struct JobOptions {
 /// default < file < environment (TILEWRIGHT_KEY_PATH) < --set < flag. Throws Error::config whose text
 /// holds every violation, one a line: `file:line:column: key.path: what is wrong; what is right`.
 Job load_job(const std::filesystem::path& file, const JobOptions& options = {});
+/// Replaces groups of bands by sources `<source>_<group>`, and adds one for each entry of extract.derived.
+void expand_sources(Job& job);
 
 /// Values that are valid but not built yet, as one error text each; the runner ends in exit 2.
 std::vector<std::string> not_in_this_version(const Job& job);

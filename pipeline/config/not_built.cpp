@@ -40,6 +40,14 @@ void add_curate(const Job& job, List& list) {
       list.add(layer_name == name && layer.valid && layer.valid->field, "curate.layers: " + name + ", which has a mask for each date", "leave it out, or give valid: {from, to} instead of a field");
 }
 
+bool has_one_pixel_size(const Job& job, const DatasetConfig& dataset) {
+  std::vector<double> sizes;
+  for (const auto& input : dataset.inputs)
+    for (const auto& [name, source] : job.sources)
+      if (name == input.source) sizes.push_back(source.resolution_m.value_or(job.grid.resolution_m));
+  return std::all_of(sizes.begin(), sizes.end(), [&](double size) { return size == sizes.front(); });
+}
+
 /// Combinations of a dataset and who uses it.
 void add_uses(const Job& job, List& list) {
   for (const auto& [name, dataset] : job.datasets) {
@@ -50,7 +58,13 @@ void add_uses(const Job& job, List& list) {
       const bool is_value = dataset.target && std::find(names.begin(), names.end(), *dataset.target) != names.end();
       list.add(is_value && run.recipe == "segment", "runs." + run_name + ".recipe: segment on the target " + dataset.target.value_or("") + ", which is one value a location",
                "name a dataset whose target is a layer");
+      list.add(!has_one_pixel_size(job, dataset), "datasets." + name + ".inputs with several pixel sizes for the run " + run_name,
+               "name inputs of one resolution_m; such samples are for other readers");
       const bool predicts = job.predict && job.predict->run == run_name;
+      const bool is_derived = predicts && std::any_of(job.sources.begin(), job.sources.end(), [&](const auto& entry) {
+        return !entry.second.channels.empty() && std::any_of(dataset.inputs.begin(), dataset.inputs.end(), [&](const auto& input) { return input.source == entry.first; });
+      });
+      list.add(is_derived, "predict.run: " + run_name + ", which reads derived channels", "name a run on the bands of a source");
       list.add(predicts && dataset.inputs.size() > 1, "predict.run: " + run_name + ", which stacks several sources", "name a run on one source");
     }
   }
@@ -67,7 +81,6 @@ void add_limits(const LimitsConfig& limits, List& list) {
 
 std::vector<std::string> not_in_this_version(const Job& job) {
   List list;
-  list.add(!job.extract.derived.empty(), "extract.derived", "remove it, and derive bands in the trainer");
   for (const auto& [name, layer] : job.layers) add_layer("layers." + name, layer, list);
   if (job.split) list.add(job.split->stratify, "split.stratify", "use stratify: false");
   for (const auto& [name, run] : job.runs) add_run("runs." + name, run, list);

@@ -46,6 +46,7 @@ void read_value(const Cursor& at, BandList& value, const Limits& limits = {});
 void read_value(const Cursor& at, TextList& value, const Limits& limits = {});
 void read_value(const Cursor& at, InputList& value, const Limits& limits = {});
 void read_value(const Cursor& at, PeriodList& value, const Limits& limits = {});
+void read_value(const Cursor& at, BandGroup& value, const Limits& limits = {});
 void read_value(const Cursor& at, NodataConfig& value, const Limits& limits = {});
 void read_value(const Cursor& at, AreaConfig& value, const Limits& limits = {});
 void read_value(const Cursor& at, ClassRule& value, const Limits& limits = {});

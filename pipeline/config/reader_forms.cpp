@@ -124,6 +124,12 @@ void read_value(const Cursor& at, BandList& value, const Limits&) {
   }
 }
 
+void read_value(const Cursor& at, BandGroup& value, const Limits&) {
+  value = {};
+  if (at.node.is_list()) return read_value(at, value.bands);
+  read_struct(at, value);
+}
+
 void read_value(const Cursor& at, NodataConfig& value, const Limits&) {
   value = {};
   if (at.node.is_scalar()) return read_nodata_word(at, value);

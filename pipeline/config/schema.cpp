@@ -40,6 +40,8 @@ JobJson schema(Type<NodataConfig>) {
 template <class T>
 JobJson schema(Type<T>);
 
+JobJson struct_schema(Type<BandGroup>);
+JobJson schema(Type<BandGroup>) { return any_of({list_of(typed("string")), struct_schema(Type<BandGroup>{})}); }
 JobJson schema(Type<ClassRule>) {
   return any_of({JobJson{{"type", "integer"}, {"minimum", 1}, {"maximum", 255}}, schema(Type<FieldClasses>{})});
 }
@@ -107,6 +109,13 @@ JobJson schema(Type<T>) {
     describe(FieldSchema{properties}, defaults);
     return JobJson{{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
   }
+}
+
+JobJson struct_schema(Type<BandGroup>) {
+  auto properties = JobJson::object();
+  BandGroup defaults;
+  describe(FieldSchema{properties}, defaults);
+  return JobJson{{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
 }
 
 /// Sections whose keys name an entity.

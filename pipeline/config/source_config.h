@@ -62,6 +62,17 @@ struct AreaConfig {
   std::optional<std::array<double, 4>> bounds;
 };
 
+/// Bands of one acquisition with a pixel size of their own: `[B02, B03]` or {bands, resolution_m}.
+struct BandGroup {
+  std::vector<std::string> bands;
+  std::optional<double> resolution_m;
+};
+template <class V>
+void describe(V&& v, BandGroup& c) {
+  v("bands", c.bands, "names of the group's bands");
+  v("resolution_m", c.resolution_m, "edge of its pixels in samples, metres; default: that of the grid", above(0));
+}
+
 enum class SparseRule { automatic, reject, nodata };
 }  // namespace tilewright::pipeline
 
@@ -90,6 +101,11 @@ struct SourceConfig {
   std::optional<double> max_cloud_frac;
   std::optional<std::string> describe_as;           ///< key `describe`: a data manifest
   SparseRule sparse = SparseRule::automatic;
+  std::optional<double> resolution_m;               ///< of its pixels in samples; nullopt = the grid's
+  NamedList<BandGroup> groups;                      ///< written by users; expand_sources makes sources of them
+  std::vector<std::string> only;                    ///< bands that are used; empty = all
+  std::optional<std::string> acquisition;           ///< sources that show the same acquisitions share it
+  std::vector<std::string> channels;                ///< derived channels instead of the bands
 };
 template <class V>
 void describe(V&& v, SourceConfig& c) {
@@ -106,6 +122,11 @@ void describe(V&& v, SourceConfig& c) {
   v("max_cloud_frac", c.max_cloud_frac, "use only tiles less cloudy than this", between(0, 1));
   v("describe", c.describe_as, "name of a data manifest with bands, scale and nodata");
   v("sparse", c.sparse, "files with missing blocks: auto, reject or nodata");
+  v("resolution_m", c.resolution_m, "edge of its pixels in samples, metres; divides or is divided by grid.resolution_m", above(0));
+  v("groups", c.groups, "bands with pixel sizes of their own; each group is a source <source>_<group>");
+  v("only", c.only, "use only these of its bands");
+  v("acquisition", c.acquisition, "sources with the same word here show the same acquisitions and are seen together");
+  v("channels", c.channels, "channels derived from the first band, instead of the bands");
 }
 
 }  // namespace tilewright::pipeline

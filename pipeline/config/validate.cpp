@@ -106,6 +106,19 @@ void validate_views(const Job& job, Findings& findings) {
   const auto& views = *job.views;
   for (std::size_t i = 0; i < views.sources.size(); ++i)
     findings.need_known("views.sources." + std::to_string(i), "source", views.sources[i], names_of(job.sources));
+  for (const auto& source : job.view_sources()) {
+    if (std::none_of(job.sources.begin(), job.sources.end(), [&](const auto& entry) { return entry.first == source; })) continue;
+    const double grid = job.grid.resolution_m, own = job.source(source).resolution_m.value_or(grid);
+    const double cells = std::max(own, grid) / std::min(own, grid);
+    if (std::abs(cells - std::round(cells)) > 1e-9 * cells)
+      findings.add("sources." + source + ".resolution_m", "is " + std::to_string(own) + ", no whole multiple or part of grid.resolution_m " + std::to_string(grid) + "; choose one that is");
+    else if (own > grid && views.patch_px % static_cast<int>(std::round(cells)) != 0)
+      findings.add("views.patch_px", "is " + std::to_string(views.patch_px) + ", which pixels of " + std::to_string(own) + " m of source " + source +
+                                         " do not divide; use a multiple of " + std::to_string(static_cast<int>(std::round(cells))));
+    const bool is_free = views.placement == index::Placement::whole || views.placement == index::Placement::points;
+    if (is_free && job.source(source).resolution_m && own != grid)
+      findings.add("sources." + source + ".resolution_m", "is not used with placement: whole or points; remove it, or use best_phase or lattice");
+  }
   if (views.max_views > 0 && views.max_views < views.min_views)
     findings.add("views.max_views", "is " + std::to_string(views.max_views) + ", less than min_views " + std::to_string(views.min_views) + "; raise it, or 0 for all");
   validate_periods(views, findings);
@@ -200,6 +213,7 @@ void validate(const Job& job, Findings& findings) {
   validate_sources(job, findings);
   validate_grid(job, findings);
   validate_views(job, findings);
+  validate_extract(job, findings);
   validate_labels(job, findings);
   validate_split(job, findings);
   validate_learning(job, findings);

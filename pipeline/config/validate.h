@@ -25,6 +25,7 @@ class Findings {
 
 /// Every violation of a job whose types are right. Reads no file but the job's tables of names.
 void validate(const Job& job, Findings& findings);
+void validate_extract(const Job& job, Findings& findings);
 void validate_sources(const Job& job, Findings& findings);   ///< part of validate
 void validate_labels(const Job& job, Findings& findings);    ///< part of validate
 void validate_learning(const Job& job, Findings& findings);  ///< part of validate: curate to predict

@@ -66,9 +66,14 @@ TileReader open_tile(const Job& job, const index::Manifest& manifest, const inde
   return TileReader(job, tile.source, std::move(files), bands.left_out, names_of(bands.all));
 }
 
-std::vector<TileBand> source_bands(const Job&, const index::Manifest& manifest, const std::string& source) {
+std::vector<TileBand> source_bands(const Job& job, const index::Manifest& manifest, const std::string& source) {
   const auto bands = need_source_bands(manifest, source);
   std::vector<TileBand> out;
+  for (const auto& channel : job.source(source).channels) {
+    out.push_back({{}, shard::DType::f32});
+    out.back().info.name = channel;
+  }
+  if (!out.empty()) return out;
   for (const auto& band : bands.all)
     if (std::find(bands.left_out.begin(), bands.left_out.end(), band.info.name) == bands.left_out.end()) out.push_back(band);
   return out;

@@ -210,8 +210,12 @@ TileBands choose_bands(const SourceConfig& config, const std::optional<DataManif
   TileBands out;
   out.quality = take_quality(config, manifest, files, candidates);
   const auto count = candidates.size();
+  const auto is_used = [&](const std::string& name) { return config.only.empty() || std::find(config.only.begin(), config.only.end(), name) != config.only.end(); };
+  for (const auto& name : config.only)
+    if (std::none_of(candidates.begin(), candidates.end(), [&](const auto& c) { return c.name == name; }))
+      throw ItemError(Reason::missing_band, "the acquisition has no band '" + name + "', which the source asks for; correct `only:` or `groups:`");
   for (std::size_t i = 0; i < count; ++i)
-    if (std::find(left_out.begin(), left_out.end(), candidates[i].name) == left_out.end())
+    if (is_used(candidates[i].name) && std::find(left_out.begin(), left_out.end(), candidates[i].name) == left_out.end())
       out.required.push_back(required_band(config, manifest, candidates[i], rasters, i, count));
   if (out.required.empty()) throw ItemError(Reason::missing_band, "no band is left besides quality data");
   const auto grid = out.required[0].place.raster;

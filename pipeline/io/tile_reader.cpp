@@ -147,7 +147,8 @@ struct TileReader::State {
   [[nodiscard]] Bitmask find_border() const {
     Bitmask zeros(info().width, info().height);
     for_chunks([&](const Window& window) {
-      const auto data = read_planes(window, nullptr);
+      std::vector<std::byte> data;
+      read_planes(window, data, nullptr);
       const auto count = static_cast<std::size_t>(window.width * window.height);
       const auto plane_bytes = count * shard::byte_size(bands.dtype);
       std::vector<std::uint8_t> zero(count, 1);
@@ -160,22 +161,22 @@ struct TileReader::State {
   }
 
   /// All planes, (C, H, W); pixels outside a band's own raster are cleared in `valid` if given.
-  std::vector<std::byte> read_planes(const Window& window, std::vector<std::uint8_t>* valid) const {
+  void read_planes(const Window& window, std::vector<std::byte>& data, std::vector<std::uint8_t>* valid) const {
     const auto count = static_cast<std::size_t>(window.width * window.height);
     const auto plane_bytes = count * shard::byte_size(bands.dtype);
-    std::vector<std::byte> data(plane_bytes * bands.required.size());
-    std::vector<std::uint8_t> inside(count);
+    data.resize(plane_bytes * bands.required.size());
+    std::vector<std::uint8_t> inside;
     for (std::size_t b = 0; b < bands.required.size();) {
       const auto& place = bands.required[b].place;
       if (!place.pixel_from_pixel) {
         b = read_together(b, window, data, plane_bytes);
         continue;
       }
+      inside.resize(count);
       read_nearest(rasters[place.raster], place, window, std::span(data).subspan(b * plane_bytes, plane_bytes), inside);
       for (std::size_t i = 0; valid && i < count; ++i) (*valid)[i] = static_cast<std::uint8_t>((*valid)[i] & inside[i]);
       ++b;
     }
-    return data;
   }
 
   /// Whole rows of the tile, in blocks' heights where they fit the chunk.
@@ -221,10 +222,15 @@ const std::vector<Raster>& TileReader::rasters() const { return state_->rasters;
 
 TileReader::Pixels TileReader::read(const Window& window) const {
   Pixels out;
-  out.valid.assign(static_cast<std::size_t>(window.width * window.height), 1);
-  out.data = state_->read_planes(window, &out.valid);
-  state_->apply_nodata(window, out);
+  read(window, out);
   return out;
+}
+
+void TileReader::read(const Window& window, Pixels& into) const {
+  into.valid.assign(static_cast<std::size_t>(window.width * window.height), 1);
+  into.band_has_data.clear();
+  state_->read_planes(window, into.data, &into.valid);
+  state_->apply_nodata(window, into);
 }
 
 Bitmask TileReader::valid_mask() const {

@@ -64,6 +64,7 @@ class TileReader {
     std::vector<std::uint8_t> band_has_data;  ///< (C): 1 = some pixel is valid by this band alone
   };
   [[nodiscard]] Pixels read(const geometry::Window& window) const;
+  void read(const geometry::Window& window, Pixels& into) const;  ///< the same; `into` keeps its buffers
   /// Validity of the whole tile, read block row by block row.
   [[nodiscard]] geometry::Bitmask valid_mask() const;
   /// Cloudy pixels of the whole tile on its grid; nullopt without quality data.

@@ -12,6 +12,7 @@
 #include "pipeline/config/load.h"
 #include "pipeline/io/tile_reader.h"
 #include "pipeline/stages/band_statistics.h"
+#include "pipeline/stages/source_lattice.h"
 #include "pipeline/stages/dataset_values.h"
 
 namespace tilewright::pipeline {
@@ -38,7 +39,8 @@ learn::InputInfo input_of(const StageInput& in, const DatasetConfig& dataset, in
   for (const auto& band : bands) known.push_back(band.info.name);
   learn::InputInfo input;
   input.series = config.source;
-  input.size_px = largest_edge(set, number, bands.size() * shard::byte_size(bands.front().dtype));
+  const auto ratio = pixel_ratio(in.job, config.source);
+  input.size_px = ratio.is_one() ? largest_edge(set, number, bands.size() * shard::byte_size(bands.front().dtype)) : set.size_px * ratio.fine / ratio.coarse;
   input.dtype = shard::name(bands.front().dtype);
   input.normalize = dataset.normalize;
   for (const auto& name : config.bands.empty() ? known : config.bands) {

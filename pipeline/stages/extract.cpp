@@ -110,13 +110,40 @@ class Pass {
 
   std::shared_ptr<TileTask> cut(const std::shared_ptr<TileTask>& task, std::size_t memory_bytes) {
     return on_tile(task->path, [&] {
-      cut_windows(task->reader, task->windows, in_.job.extract.resampling, memory_bytes,
-                  [&](const WindowToCut& window, std::span<const std::byte> pixels) {
-                    context_.check_stop();
-                    writers_[window.shard - begin_]->put(window.member, pixels);
-                  });
+      std::map<std::string, TileReader> grounds;
+      const double pixel_m = in_.job.source(plan_.source).resolution_m.value_or(in_.job.grid.resolution_m);
+      const CutSettings settings{.kernel = in_.job.extract.resampling, .memory_bytes = memory_bytes,
+                                 .derivation = derivation(in_.job.source(plan_.source).channels, pixel_m),
+                                 .ground = [&](const WindowToCut& window) { return ground_heights(window, grounds, memory_bytes); }};
+      cut_windows(task->reader, task->windows, settings, [&](const WindowToCut& window, std::span<const std::byte> pixels) {
+        context_.check_stop();
+        writers_[window.shard - begin_]->put(window.member, pixels);
+      });
       return task;
     });
+  }
+
+  /// First band of the window's ground tile; `opened`: those of this task.
+  std::vector<double> ground_heights(const WindowToCut& window, std::map<std::string, TileReader>& opened, std::size_t memory_bytes) {
+    auto found = opened.find(window.ground_tile);
+    if (found == opened.end()) {
+      const std::lock_guard lock(manifest_use_);
+      const auto row = index::tile(in_.manifest, window.ground_tile);
+      if (!row) throw Error::failed("the manifest has no tile " + window.ground_tile + "; run: tilewright verify");
+      found = opened.emplace(window.ground_tile, open_tile(in_.job, in_.manifest, *row)).first;
+    }
+    WindowToCut own = window;
+    own.name = window.name.substr(0, window.name.find('/') + 1) + window.ground_tile;
+    own.copy_of = window.ground_copy_of;
+    std::vector<double> out;
+    cut_windows(found->second, std::span(&own, 1), {.kernel = in_.job.extract.resampling, .memory_bytes = memory_bytes, .derivation = {}, .ground = {}},
+                [&](const WindowToCut&, std::span<const std::byte> pixels) {
+                  shard::with_type(found->second.dtype(), [&](auto type) {
+                    const auto* first = reinterpret_cast<const decltype(type)*>(pixels.data());
+                    out.assign(first, first + window.cells.width * window.cells.height);
+                  });
+                });
+    return out;
   }
 
   /// A tile that scan could read and that fails now has changed since; nothing is made of half of it.
@@ -178,7 +205,9 @@ class Pass {
 
 /// All that decides the bytes of a series besides its rows.
 std::string settings_of(const StageInput& in, const std::string& source) {
-  std::string text = "extract 1\n" + std::string(name_of(in.job.extract.resampling)) + "\n" + std::to_string(in.job.extract.shard_mb) + "\n" + source;
+  const auto& config = in.job.source(source);
+  std::string text = "extract 2\n" + std::string(name_of(in.job.extract.resampling)) + "\n" + std::to_string(in.job.extract.shard_mb) + "\n" + source +
+                     "\n" + std::to_string(config.resolution_m.value_or(in.job.grid.resolution_m)) + "\n";
   if (read_source_bands(in.manifest, source))  // none where scan could use no file of it
     for (const auto& band : source_bands(in.job, in.manifest, source))
       text += "\t" + band.info.name + " " + std::string(shard::name(band.dtype));
@@ -216,6 +245,7 @@ StageReport report_of(const StageInput& in) {
 }  // namespace
 
 StageReport run_extract(const StageInput& in, const RunContext& context) {
+  set_up_gdal(std::max<std::size_t>(std::size_t{16} << 20, context.memory_bytes / 8));
   shard::make_folders(in.workspace / "shards");
   shard::sweep_temporaries(in.workspace / "shards");
   for (const auto& source : in.job.view_sources()) {

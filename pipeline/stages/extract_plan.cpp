@@ -11,7 +11,9 @@
 
 #include "geometry/error.h"
 #include "pipeline/io/tile_reader.h"
+#include "pipeline/stages/sampling.h"
 #include "pipeline/stages/series_files.h"
+#include "pipeline/stages/source_lattice.h"
 #include "pipeline/stages/whole_grid.h"
 
 namespace tilewright::pipeline {
@@ -24,8 +26,22 @@ std::string view_name(const std::string& tile_id) { return tile_id.substr(tile_i
 class Rows {
  public:
   Rows(const StageInput& in, const std::string& source)
-      : in_(in), source_(source), locations_(index::locations(in.manifest)), grids_(in.manifest) {
+      : in_(in), source_(source), ratio_(pixel_ratio(in.job, source)), locations_(index::locations(in.manifest)), grids_(in.manifest) {
     for (auto& tile : index::tiles(in.manifest, source)) tiles_.emplace(tile.tile_id, std::move(tile));
+    ground_source_ = derivation(in.job.source(source).channels, 1).ground();
+    if (ground_source_.empty()) return;
+    for (auto& view : index::views(in.manifest))
+      if (view.tile_id.substr(0, view.tile_id.rfind('-')) == ground_source_) grounds_.emplace(view.location_id, std::move(view));
+  }
+
+  /// The first view of the source that heights are above; null where none is asked for.
+  [[nodiscard]] const index::ViewRow* ground(const std::string& location_id) const {
+    if (ground_source_.empty()) return nullptr;
+    const auto found = grounds_.find(location_id);
+    if (found == grounds_.end())
+      throw Error::failed("extracting " + source_ + ": location " + location_id + " has no view of " + ground_source_ + " to be above; limit " + source_ +
+                          " with area: to where both are, or remove the channel above_" + ground_source_);
+    return &found->second;
   }
 
   [[nodiscard]] bool is_ours(const index::ViewRow& view) const { return tiles_.contains(view.tile_id); }
@@ -43,12 +59,13 @@ class Rows {
     WindowToCut window{.name = location.location_id + "/" + tile_id, .epsg = location.epsg};
     if (is_whole(location.location_id)) {
       const SourceGrid grid = grids_.of(location.location_id, tile_id);
-      window.affine = grid.affine;
-      window.width = grid.width;
-      window.height = grid.height;
+      window.grid = grid.affine;
+      window.cells = {0, 0, grid.width, grid.height};
     } else {
-      window.affine = {.a = location.res_m, .b = 0, .c = location.ulx, .d = 0, .e = -location.res_m, .f = location.uly};
-      window.width = window.height = location.size_px;
+      const auto key = geometry::parse_location_id(location.location_id);
+      const geometry::LatticeWindow place{key ? key->window.i : 0, key ? key->window.j : 0, location.size_px};
+      window.grid = geometry::lattice_affine(lattice_of_source(lattice(location), ratio_));
+      window.cells = geometry::lattice_pixels(window_of_source(place, ratio_));
     }
     return window;
   }
@@ -61,10 +78,21 @@ class Rows {
   }
 
  private:
+  /// Frozen in meta: asked once a zone.
+  [[nodiscard]] const geometry::Lattice& lattice(const index::LocationRow& location) const {
+    const auto found = lattices_.find({location.epsg, location.res_m});
+    if (found != lattices_.end()) return found->second;
+    return lattices_.emplace(std::pair(location.epsg, location.res_m), lattice_of(in_.manifest, location)).first->second;
+  }
+
   const StageInput& in_;
   std::string source_;
+  PixelRatio ratio_;
   std::vector<index::LocationRow> locations_;
+  mutable std::map<std::pair<int, double>, geometry::Lattice> lattices_;
   std::map<std::string, index::TileRow> tiles_;
+  std::string ground_source_;
+  std::map<std::string, index::ViewRow> grounds_;
   mutable WholeGrids grids_;
   mutable std::vector<TileBand> bands_;
 };
@@ -74,9 +102,9 @@ std::string json_text(const index::LocationRow& location, const WindowToCut& win
   nlohmann::ordered_json json;
   json["location_id"] = location.location_id;
   json["epsg"] = window.epsg != 0 ? nlohmann::ordered_json(window.epsg) : nlohmann::ordered_json();  // a CRS without a code
-  const auto& a = window.affine;
+  const geometry::Affine a = is_whole(location.location_id) ? window.grid : geometry::Affine{window.grid.a, 0, location.ulx, 0, window.grid.e, location.uly};
   json["affine"] = {a.a, a.b, a.c, a.d, a.e, a.f};
-  json["size"] = {window.height, window.width};
+  json["size"] = {window.cells.height, window.cells.width};
   json["dates"] = nlohmann::ordered_json::array();
   json["tile_ids"] = nlohmann::ordered_json::array();
   for (const auto* view : views) {
@@ -90,22 +118,27 @@ std::string json_text(const index::LocationRow& location, const WindowToCut& win
 
 std::optional<geometry::Window> copied_pixels(const index::ViewRow& view, const WindowToCut& window) {
   if (view.resampled) return std::nullopt;
-  return geometry::Window{.col = std::llround(view.col_off), .row = std::llround(view.row_off), .width = window.width, .height = window.height};
+  return geometry::Window{.col = std::llround(view.col_off), .row = std::llround(view.row_off), .width = window.cells.width, .height = window.cells.height};
 }
 
 /// Members of one location, appended to `members`; its windows to `windows`, in the same order.
 void add_location(const Rows& rows, const std::vector<const index::ViewRow*>& views,
                   std::vector<shard::MemberSpec>& members, std::vector<WindowToCut>& windows) {
   const index::LocationRow& location = rows.location(views.front()->location_id);
+  const index::ViewRow* ground = rows.ground(location.location_id);
   const auto band_count = static_cast<std::int64_t>(rows.bands().size());
   WindowToCut window = rows.window_of(location, views.front()->tile_id);
   const std::string& key = location.location_id;
   for (const auto* view : views) {
     window.name = key + "/" + view->tile_id;
     window.copy_of = copied_pixels(*view, window);
+    if (ground) {
+      window.ground_tile = ground->tile_id;
+      window.ground_copy_of = copied_pixels(*ground, window);
+    }
     windows.push_back(window);
     members.push_back({.key = key, .name = key + "." + view_name(view->tile_id) + ".npy",
-                       .dtype = rows.bands().front().dtype, .shape = {band_count, window.height, window.width}, .text = {}});
+                       .dtype = rows.bands().front().dtype, .shape = {band_count, window.cells.height, window.cells.width}, .text = {}});
   }
   members.push_back({.key = key, .name = key + ".json", .dtype = {}, .shape = {},
                      .text = json_text(location, window, views, rows.bands())});

@@ -58,7 +58,7 @@ std::map<int, std::vector<std::size_t>> zones_of(const std::vector<PlacedTile>& 
 
 geometry::Lattice lattice_of_zone(const index::Manifest& manifest, const GridConfig& grid, int epsg,
                                   const std::vector<PlacedTile>& tiles, const std::vector<std::size_t>& members,
-                                  std::vector<std::string>& notes) {
+                                  std::vector<std::string>& notes, int step) {
   geometry::Lattice lattice{.epsg = epsg, .resolution_m = grid.resolution_m, .origin = {}};
   if (grid.origin_m) {
     lattice.origin = {(*grid.origin_m)[0], (*grid.origin_m)[1]};
@@ -66,11 +66,15 @@ geometry::Lattice lattice_of_zone(const index::Manifest& manifest, const GridCon
   }
   std::vector<geometry::MapXY> origins;  // of tiles on this resolution
   for (const auto n : members)
-    if (tiles[n].grid.crs.epsg() == epsg && is_on_resolution(tiles[n].grid, grid.resolution_m))
+    if (tiles[n].grid.crs.epsg() == epsg && is_on_resolution(tiles[n].grid, tiles[n].resolution_m > 0 ? tiles[n].resolution_m : grid.resolution_m))
       origins.push_back({tiles[n].grid.affine.c, tiles[n].grid.affine.f});
   const auto frozen = frozen_origin(manifest, epsg, grid.resolution_m);
-  lattice.origin = frozen ? *frozen : index::most_common_phase(origins, grid.resolution_m);
-  const auto copied = std::ranges::count_if(members, [&](auto n) { return cell_if_copied(lattice, tiles[n].grid).has_value(); });
+  lattice.origin = frozen ? *frozen : index::most_common_phase(origins, grid.resolution_m * step);
+  const auto copied = std::ranges::count_if(members, [&](auto n) { 
+    auto own = lattice;
+    if (tiles[n].resolution_m > 0) own.resolution_m = tiles[n].resolution_m;
+    return cell_if_copied(own, tiles[n].grid).has_value();
+  });
   // The same words whether the origin was found now or by a run that was killed since.
   notes.push_back("grid EPSG:" + std::to_string(epsg) + " at " + number(grid.resolution_m) + " m has its lattice origin at (" +
                   number(lattice.origin.x) + ", " + number(lattice.origin.y) + "), frozen once found; " +

@@ -19,6 +19,7 @@ struct PlacedTile {
   index::TileRow row;
   SourceGrid grid;
   geometry::LonLat centre;
+  double resolution_m = 0;  ///< of its pixels in samples; 0 = the grid's
 };
 
 /// Indices of `tiles` by EPSG of their zone. `auto`: the tiles' own CRS if all share one projected
@@ -27,9 +28,9 @@ struct PlacedTile {
 std::map<int, std::vector<std::size_t>> zones_of(const std::vector<PlacedTile>& tiles, const GridConfig& grid);
 
 /// Lattice of a zone: the job's origin, else the frozen one, else the phase that most tiles on this
-/// resolution and EPSG have. A new origin is told in `notes`; the caller freezes it.
+/// resolution and EPSG have, modulo `step` cells where windows lie at multiples of them. A new origin is told in `notes`; the caller freezes it.
 geometry::Lattice lattice_of_zone(const index::Manifest& manifest, const GridConfig& grid, int epsg,
                                   const std::vector<PlacedTile>& tiles, const std::vector<std::size_t>& members,
-                                  std::vector<std::string>& notes);
+                                  std::vector<std::string>& notes, int step = 1);
 
 }  // namespace tilewright::pipeline

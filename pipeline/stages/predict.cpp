@@ -16,6 +16,7 @@
 #include "pipeline/stages/predict_mosaic.h"
 #include "pipeline/stages/predict_source.h"
 #include "pipeline/stages/scratch_folder.h"
+#include "pipeline/stages/source_lattice.h"
 #include "pipeline/stages/stage.h"
 
 namespace tilewright::pipeline {
@@ -124,7 +125,7 @@ class Prediction {
       for (const auto member : members) {
         TileToPredict tile{placed[member].row, {}, {}, {}};
         try {
-          tile.frame = predict_frame(placed[member].grid, lattice);
+          tile.frame = predict_frame(placed[member].grid, lattice_of_source(lattice, pixel_ratio(in_.job, source_)));
           tile.windows = predict_windows(tile.frame.width, tile.frame.height, network_.input.size_px, config_.overlap_px);
         } catch (const index::ItemError& error) {
           fail(tile, error);

@@ -3,34 +3,12 @@
 #include "pipeline/stages/predict_source.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 namespace tilewright::pipeline {
 namespace {
 
-using geometry::PixelXY;
 using geometry::Window;
-
-/// Source pixels that the kernel needs for these points; empty if none lies in the tile.
-Window needed_pixels(const std::vector<PixelXY>& points, const TileReader& tile, int radius_px) {
-  double left = std::numeric_limits<double>::infinity(), top = left, right = -left, bottom = -left;
-  for (const auto& p : points) {
-    if (!std::isfinite(p.col) || !std::isfinite(p.row)) continue;
-    if (p.col < 0 || p.row < 0 || p.col > double(tile.width()) || p.row > double(tile.height())) continue;
-    left = std::min(left, p.col);
-    top = std::min(top, p.row);
-    right = std::max(right, p.col);
-    bottom = std::max(bottom, p.row);
-  }
-  if (!(left <= right)) return {};
-  const auto reach = radius_px + 1;
-  const Window box{std::int64_t(std::floor(left)) - reach, std::int64_t(std::floor(top)) - reach,
-                   std::int64_t(std::floor(right)) - std::int64_t(std::floor(left)) + 2 * reach + 1,
-                   std::int64_t(std::floor(bottom)) - std::int64_t(std::floor(top)) + 2 * reach + 1};
-  return geometry::intersection(box, {0, 0, tile.width(), tile.height()});
-}
 
 template <class T>
 std::vector<T> typed(std::span<const std::byte> bytes) {
@@ -46,7 +24,7 @@ bool WindowPixels::any_valid() const {
 }
 
 WindowSource::WindowSource(TileReader reader, PredictFrame frame, std::vector<int> bands, geometry::Resampling kernel)
-    : reader_(std::move(reader)), frame_(std::move(frame)), bands_(std::move(bands)), kernel_(kernel), tile_from_frame_(frame_.crs, reader_.crs()) {}
+    : reader_(std::move(reader)), frame_(std::move(frame)), bands_(std::move(bands)), kernel_(kernel), tile_from_frame_(source_from_grid(frame_.affine, frame_.crs, grid_of(reader_))) {}
 
 WindowPixels WindowSource::read(const Window& window) const {
   WindowPixels out;
@@ -76,18 +54,19 @@ void WindowSource::read_copied(const Window& window, WindowPixels& out) const {
 
 void WindowSource::read_resampled(const Window& window, WindowPixels& out) const {
   const auto inside = geometry::intersection(window, {0, 0, frame_.width, frame_.height});
-  const auto affine = geometry::shifted(frame_.affine, {double(window.col), double(window.row)});
-  const auto points = source_points(affine, window.width, window.height, tile_from_frame_, reader_.affine());
-  const auto box = needed_pixels(points, reader_, geometry::kernel_radius_px(kernel_));
+  const auto places = sample_places(tile_from_frame_, window, kernel_);
+  const auto box = needed_pixels(places, kernel_, reader_.width(), reader_.height());
   if (inside.empty() || box.empty()) return;
   const auto pixels = reader_.read(box);
+  const geometry::Taps taps(kernel_, box, pixels.valid, places, window.width);
+  std::copy(taps.valid().begin(), taps.valid().end(), out.valid.begin());
   const auto plane = static_cast<std::size_t>(box.width * box.height) * shard::byte_size(reader_.dtype());
   shard::with_type(reader_.dtype(), [&](auto type) {
     using T = decltype(type);
-    std::vector<T> band(points.size());
+    std::vector<T> band(out.valid.size());
     for (std::size_t b = 0; b < bands_.size(); ++b) {
       const auto source = typed<T>(std::span(pixels.data).subspan(static_cast<std::size_t>(bands_[b]) * plane, plane));
-      geometry::resample<T>(kernel_, {box, source, pixels.valid}, points, T{}, band, out.valid);
+      taps.apply<T>(source, T{}, band);
       std::memcpy(out.data.data() + b * band.size() * sizeof(T), band.data(), band.size() * sizeof(T));
     }
   });

@@ -35,7 +35,7 @@ class WindowSource {
   PredictFrame frame_;
   std::vector<int> bands_;
   geometry::Resampling kernel_;
-  geometry::Transform tile_from_frame_;
+  geometry::SparseTransform tile_from_frame_;
 };
 
 }  // namespace tilewright::pipeline

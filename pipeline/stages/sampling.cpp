@@ -50,17 +50,35 @@ geometry::Window cells_around(const SourceGrid& tile, const geometry::Lattice& l
           static_cast<std::int64_t>(width), static_cast<std::int64_t>(height)};
 }
 
-/// True if all pixels under a kernel of this half width around the point are set.
-bool all_set(const geometry::Bitmask& mask, geometry::PixelXY point, double half_px) {
-  if (!std::isfinite(point.col) || !std::isfinite(point.row)) return false;
-  const double reach = half_px + kEdge_px;
-  const double low_col = std::floor(point.col - reach), high_col = std::floor(point.col + reach);
-  const double low_row = std::floor(point.row - reach), high_row = std::floor(point.row + reach);
-  if (low_col < 0 || low_row < 0 || high_col >= static_cast<double>(mask.width()) || high_row >= static_cast<double>(mask.height())) return false;
-  for (auto row = static_cast<std::int64_t>(low_row); row <= static_cast<std::int64_t>(high_row); ++row)
-    for (auto col = static_cast<std::int64_t>(low_col); col <= static_cast<std::int64_t>(high_col); ++col)
+bool all_set(const geometry::Bitmask& mask, geometry::PixelSpan cols, geometry::PixelSpan rows) {
+  if (cols.low < 0 || rows.low < 0 || cols.high > mask.width() || rows.high > mask.height()) return false;
+  for (auto row = rows.low; row < rows.high; ++row)
+    for (auto col = cols.low; col < cols.high; ++col)
       if (!mask.get(col, row)) return false;
   return true;
+}
+
+/// The places of one output pixel: its centre, or its corners.
+struct Reach {
+  geometry::PixelXY low, high;
+  void take(const geometry::PixelXY& p) {
+    low = {std::min(low.col, p.col), std::min(low.row, p.row)};
+    high = {std::max(high.col, p.col), std::max(high.row, p.row)};
+  }
+  [[nodiscard]] bool is_inside(const geometry::Bitmask& mask) const {  // false for NaN
+    return low.col >= 0 && low.row >= 0 && high.col <= static_cast<double>(mask.width()) && high.row <= static_cast<double>(mask.height());
+  }
+};
+
+Reach reach_of(std::span<const geometry::PixelXY> places, std::size_t width, std::size_t col, std::size_t row, geometry::Resampling kernel) {
+  if (!geometry::samples_corners(kernel)) return {places[row * width + col], places[row * width + col]};
+  const std::size_t at = row * (width + 1) + col;
+  Reach reach{places[at], places[at]};
+  for (const auto corner : {at + 1, at + width + 1, at + width + 2}) {
+    if (std::isnan(places[corner].col)) return {places[corner], places[corner]};
+    reach.take(places[corner]);
+  }
+  return reach;
 }
 
 std::optional<geometry::Bitmask> bits_of(const std::optional<geometry::RunMask>& mask) {
@@ -71,20 +89,23 @@ LatticeMasks resampled_masks(const SourceGrid& tile, const index::TileMasks& of_
   const auto cells = cells_around(tile, lattice);
   const auto source = of_tile.valid.bits();
   const auto source_cloud = bits_of(of_tile.cloud);
-  const double half_px = kernel == geometry::Resampling::nearest ? 0.0 : 0.5;
   LatticeMasks masks{.i = cells.col, .j = -cells.row, .valid = {cells.width, cells.height}, .cloud = {}, .copied = false};
   if (source_cloud) masks.cloud.emplace(cells.width, cells.height);
-  const geometry::Transform source_from_grid(geometry::Crs::from_epsg(lattice.epsg), tile.crs);
-  for (std::int64_t row = 0; row < cells.height; ++row) {
-    const auto line = geometry::shifted(geometry::lattice_affine(lattice),
-                                        {static_cast<double>(cells.col), static_cast<double>(cells.row + row)});
-    const auto points = source_points(line, cells.width, 1, source_from_grid, tile.affine);
-    for (std::int64_t col = 0; col < cells.width; ++col) {
-      const auto& point = points[static_cast<std::size_t>(col)];
-      if (!all_set(source, point, half_px)) continue;
-      masks.valid.set(col, row, true);
-      if (source_cloud && source_cloud->get(static_cast<std::int64_t>(point.col), static_cast<std::int64_t>(point.row)))
-        masks.cloud->set(col, row, true);
+  const auto from_grid = source_from_grid(geometry::lattice_affine(lattice), geometry::Crs::from_epsg(lattice.epsg), tile);
+  constexpr std::int64_t kRows = 32;  // rows of one cell of the transform: each is placed once
+  for (std::int64_t top = 0, rows = 0; top < cells.height; top += rows) {
+    rows = std::min(kRows - (((cells.row + top) % kRows) + kRows) % kRows, cells.height - top);
+    const auto places = sample_places(from_grid, {cells.col, cells.row + top, cells.width, rows}, kernel);
+    for (std::int64_t row = top; row < top + rows; ++row) {
+      for (std::int64_t col = 0; col < cells.width; ++col) {
+        const auto reach = reach_of(places, static_cast<std::size_t>(cells.width), static_cast<std::size_t>(col), static_cast<std::size_t>(row - top), kernel);
+        if (!reach.is_inside(source) || !all_set(source, geometry::touched_pixels(kernel, reach.low.col, reach.high.col),
+                                                 geometry::touched_pixels(kernel, reach.low.row, reach.high.row)))
+          continue;
+        masks.valid.set(col, row, true);
+        const auto middle = [](double a, double b) { return static_cast<std::int64_t>(0.5 * (a + b)); };
+        if (source_cloud && source_cloud->get(middle(reach.low.col, reach.high.col), middle(reach.low.row, reach.high.row))) masks.cloud->set(col, row, true);
+      }
     }
   }
   return masks;
@@ -141,20 +162,31 @@ std::optional<LatticeCell> cell_if_copied(const geometry::Lattice& lattice, cons
   return LatticeCell{static_cast<std::int64_t>(first_col), -static_cast<std::int64_t>(first_row)};
 }
 
-std::vector<geometry::PixelXY> source_points(const geometry::Affine& window, std::int64_t width, std::int64_t height,
-                                             const geometry::Transform& source_from_grid, const geometry::Affine& tile) {
-  const auto inverse = geometry::inverse(tile);
-  if (!inverse) throw index::ItemError(index::Reason::bad_georeference, "its affine transform is singular");
-  std::vector<geometry::MapXY> centres;
-  centres.reserve(static_cast<std::size_t>(width * height));
-  for (std::int64_t row = 0; row < height; ++row)
-    for (std::int64_t col = 0; col < width; ++col)
-      centres.push_back(window.map_from_pixel({static_cast<double>(col) + 0.5, static_cast<double>(row) + 0.5}));
-  if (!source_from_grid.is_identity()) source_from_grid.in_place(centres.data(), centres.size());
-  std::vector<geometry::PixelXY> points;
-  points.reserve(centres.size());
-  for (const auto& centre : centres) points.push_back(geometry::pixel_from_map(*inverse, centre));
-  return points;
+geometry::SparseTransform source_from_grid(const geometry::Affine& grid, const geometry::Crs& crs, const SourceGrid& source) {
+  if (!geometry::inverse(source.affine)) throw index::ItemError(index::Reason::bad_georeference, "its affine transform is singular");
+  return {grid, crs, source.affine, source.crs};
+}
+
+std::vector<geometry::PixelXY> sample_places(const geometry::SparseTransform& source_from_grid, const geometry::Window& window,
+                                             geometry::Resampling kernel) {
+  std::vector<geometry::PixelXY> places;
+  if (geometry::samples_corners(kernel)) source_from_grid.places({window.col, window.row, window.width + 1, window.height + 1}, 0, places);
+  else source_from_grid.places(window, 0.5, places);
+  return places;
+}
+
+geometry::Window needed_pixels(std::span<const geometry::PixelXY> places, geometry::Resampling kernel, std::int64_t width, std::int64_t height) {
+  const double spare = geometry::kernel_reach_px(kernel) + 1;
+  double left = std::numeric_limits<double>::infinity(), top = left, right = -left, bottom = -left;
+  for (const auto& p : places) {
+    const bool is_near = p.col > -spare && p.row > -spare && p.col < static_cast<double>(width) + spare && p.row < static_cast<double>(height) + spare;
+    if (!is_near) continue;  // NaN too
+    left = std::min(left, p.col), right = std::max(right, p.col);
+    top = std::min(top, p.row), bottom = std::max(bottom, p.row);
+  }
+  if (!(left <= right)) return {};
+  const auto cols = geometry::touched_pixels(kernel, left, right), rows = geometry::touched_pixels(kernel, top, bottom);
+  return geometry::intersection({cols.low, rows.low, cols.high - cols.low, rows.high - rows.low}, {0, 0, width, height});
 }
 
 LatticeMasks masks_on_lattice(const SourceGrid& tile, const index::TileMasks& masks, const geometry::Lattice& lattice,

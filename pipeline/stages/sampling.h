@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "geometry/crs.h"
 #include "geometry/grid.h"
 #include "geometry/resample.h"
+#include "geometry/sparse_transform.h"
 #include "index/manifest.h"
 #include "index/rows.h"
 #include "index/tile_grids.h"
@@ -44,10 +46,14 @@ struct LatticeCell {
 };
 std::optional<LatticeCell> cell_if_copied(const geometry::Lattice& lattice, const SourceGrid& source);
 
-/// Pixel coordinates in the source of the centres of a grid window, row by row; exact transform of
-/// every centre; NaN where a centre cannot be mapped. `tile` is the source's affine.
-std::vector<geometry::PixelXY> source_points(const geometry::Affine& window, std::int64_t width, std::int64_t height,
-                                             const geometry::Transform& source_from_grid, const geometry::Affine& tile);
+/// Source pixel coordinates that the kernel needs for the pixels of `window` of the grid: centres, or
+/// corners for average (geometry::Taps). NaN where a point cannot be mapped.
+std::vector<geometry::PixelXY> sample_places(const geometry::SparseTransform& source_from_grid, const geometry::Window& window,
+                                             geometry::Resampling kernel);
+/// Pixels of a source of this size under the kernel at `places`; empty if none is.
+geometry::Window needed_pixels(std::span<const geometry::PixelXY> places, geometry::Resampling kernel, std::int64_t width, std::int64_t height);
+/// From the pixels of a grid to those of a source.
+geometry::SparseTransform source_from_grid(const geometry::Affine& grid, const geometry::Crs& crs, const SourceGrid& source);
 
 /// Validity and clouds of a source on the lattice.
 struct LatticeMasks {

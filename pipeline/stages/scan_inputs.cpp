@@ -77,12 +77,13 @@ class Grouper {
 
   /// Is a file of this band asked for? The names under `bands:` choose.
   [[nodiscard]] bool is_wanted(const std::string& band) const {
-    if (config_.bands.empty() || band.empty()) return true;
+    if (band.empty()) return true;
+    const auto& only = config_.only;
+    if (!only.empty() && std::find(only.begin(), only.end(), band) == only.end() && !is_quality(band)) return false;
+    if (config_.bands.empty()) return true;
     for (const auto& rule : config_.bands)
       if (rule.name == band) return true;
-    for (const auto& rule : config_.quality)
-      if (rule.band && !rule.band->empty() && band.ends_with(*rule.band)) return true;
-    return false;
+    return is_quality(band);
   }
 
   /// Order of the job's list, then bytewise.
@@ -93,9 +94,28 @@ class Grouper {
   }
 
  private:
+  [[nodiscard]] bool is_quality(const std::string& band) const {
+    for (const auto& rule : config_.quality)
+      if (rule.band && !rule.band->empty() && band.ends_with(*rule.band)) return true;
+    return false;
+  }
+
   const SourceConfig& config_;
   std::optional<std::regex> pattern_;
 };
+
+/// True if another source of the same acquisitions takes the band, or tells that none does: the first one.
+bool is_left_to_others(const Job& job, const std::string& source, const std::string& band) {
+  const auto& acquisition = job.source(source).acquisition;
+  if (!acquisition) return false;
+  std::optional<std::string> first;
+  for (const auto& [name, other] : job.sources) {
+    if (other.acquisition != acquisition) continue;
+    if (!first) first = name;
+    if (std::find(other.only.begin(), other.only.end(), band) != other.only.end()) return true;
+  }
+  return first != source;
+}
 
 std::vector<FoundFile> find_files(const Job& job, const std::string& source) {
   std::map<std::string, FoundFile> found;
@@ -164,7 +184,10 @@ SourceInputs find_inputs(const Job& job, const std::string& source) {
     const auto rooted = split_root(file.path);
     std::string why;
     const auto place = grouper.place(rooted.relative, why);
-    if (place && !grouper.is_wanted(place->band)) why = "its band '" + place->band + "' is not listed under `bands:`";
+    if (place && !grouper.is_wanted(place->band)) {
+      if (is_left_to_others(job, source, place->band)) continue;
+      why = "its band '" + place->band + "' is not listed under `bands:`, `only:` or `groups:`";
+    }
     if (!why.empty()) {
       out.ungrouped.push_back({"scan", file.path, std::string(index::code(Reason::ungrouped_file)), why});
       continue;
@@ -175,7 +198,7 @@ SourceInputs find_inputs(const Job& job, const std::string& source) {
   for (auto& [key, acquisition] : by_key) {
     acquisition.source = source;
     acquisition.key = key;
-    acquisition.tile_id = source + "-" + shard::sha256_hex(source + "\n" + key).substr(0, 12);
+    acquisition.tile_id = source + "-" + shard::sha256_hex(config.acquisition.value_or(source) + "\n" + key).substr(0, 12);
     sort_bands(grouper, acquisition);
     out.acquisitions.push_back(std::move(acquisition));
   }

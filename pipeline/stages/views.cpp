@@ -12,6 +12,7 @@
 #include "index/view_planner.h"
 #include "pipeline/stages/grid_zone.h"
 #include "pipeline/stages/plan_history.h"
+#include "pipeline/stages/source_lattice.h"
 #include "pipeline/stages/stage.h"
 #include "pipeline/stages/views_append.h"
 #include "pipeline/stages/views_points.h"
@@ -202,7 +203,7 @@ class ViewsStage {
         const auto grid = grids.find(row.tile_id);
         if (grid == grids.end()) throw Error::failed("views: the manifest has no grid of tile " + row.tile_id + "; run scan again with --force scan");
         try {
-          tiles_.push_back({row, grid->second, centre_of(grid->second)});
+          tiles_.push_back({row, grid->second, centre_of(grid->second), in_.job.source(source).resolution_m.value_or(0)});
         } catch (const index::ItemError& error) {
           outcome_.reject(row.tile_id, error.reason(), error.what());
         }
@@ -228,7 +229,7 @@ class ViewsStage {
 
   [[nodiscard]] index::PlannerConfig planner_config() const {
     return {.patch_px = views_.patch_px, .placement = views_.placement, .min_views = views_.min_views, .max_views = views_.max_views,
-            .min_days_apart = views_.min_days_apart, .periods = views_.periods, .pairs = views_.pairs, .max_cloud_frac = views_.max_cloud_frac};
+            .min_days_apart = views_.min_days_apart, .periods = views_.periods, .pairs = views_.pairs, .max_cloud_frac = views_.max_cloud_frac, .anchor_step = anchor_step(in_.job)};
   }
 
   void take_whole(WholePlan plan) {
@@ -257,7 +258,7 @@ class ViewsStage {
   }
 
   void plan_zone(int epsg, const std::vector<std::size_t>& members) {
-    const auto lattice = lattice_of_zone(in_.manifest, in_.job.grid, epsg, tiles_, homes_.at(epsg), notes_);
+    const auto lattice = lattice_of_zone(in_.manifest, in_.job.grid, epsg, tiles_, homes_.at(epsg), notes_, anchor_step(in_.job));
     outcome_.lattices.push_back(lattice);
     ++zones_;
     std::vector<std::size_t> tile_of;
@@ -277,9 +278,10 @@ class ViewsStage {
       const auto id = geometry::location_id(lattice, planned.window);
       if (!grows_by_window() || !growth_->has_location(id)) outcome_.locations.push_back(location_row(lattice, crs, planned));
       for (const auto& view : planned.views) {
-        const auto& tile = tiles_[tile_of[view.tile]];
-        if (grows_by_window() && growth_->has_view(id, tile.row.tile_id)) continue;
-        add_view(lattice, planned.window, tile, source_from_zone.try_emplace(view.tile, crs, tile.grid.crs).first->second, view);
+        for (const auto n : same_acquisition(tile_of[view.tile])) {
+          if (grows_by_window() && growth_->has_view(id, tiles_[n].row.tile_id)) continue;
+          add_view(lattice, planned.window, tiles_[n], source_from_zone.try_emplace(n, crs, tiles_[n].grid.crs).first->second, view);
+        }
       }
     }
     for (const auto& rejection : plan.rejections)
@@ -335,7 +337,33 @@ class ViewsStage {
       covered_ += static_cast<std::int64_t>(part.size());
       context_.on_progress({"views", "tiles", covered_, static_cast<std::int64_t>(tiles_.size())});
     }
+    join_acquisitions(coverages, tile_of);
     return coverages;
+  }
+
+  /// Sources that show one acquisition are planned as one tile, valid where all of them are.
+  void join_acquisitions(std::vector<index::TileCoverage>& coverages, std::vector<std::size_t>& tile_of) {
+    std::map<std::string, std::size_t> first;
+    std::size_t kept = 0;
+    for (std::size_t n = 0; n < coverages.size(); ++n) {
+      const auto key = acquisition_key(in_.job, tiles_[tile_of[n]].row);
+      const auto [known, is_new] = first.emplace(key.empty() ? std::to_string(n) : key, kept);
+      if (!is_new) {
+        keep_common(coverages[known->second], coverages[n]);
+        joined_[tile_of[known->second]].push_back(tile_of[n]);
+        continue;
+      }
+      if (kept != n) coverages[kept] = std::move(coverages[n]);
+      tile_of[kept++] = tile_of[n];
+    }
+    coverages.resize(kept);
+    tile_of.resize(kept);
+  }
+
+  [[nodiscard]] std::vector<std::size_t> same_acquisition(std::size_t tile) const {
+    std::vector<std::size_t> out{tile};
+    if (const auto others = joined_.find(tile); others != joined_.end()) out.insert(out.end(), others->second.begin(), others->second.end());
+    return out;
   }
 
   /// The manifest's masks on the lattice; a tile that cannot be mapped is rejected.
@@ -351,7 +379,8 @@ class ViewsStage {
     arena_.execute([&] {
       tbb::parallel_for(std::size_t{0}, part.size(), [&](std::size_t n) {
         try {
-          masks[n] = masks_on_lattice(tiles_[part[n]].grid, own[n], lattice, in_.job.extract.resampling);
+          const auto ratio = pixel_ratio(in_.job, tiles_[part[n]].row.source);
+          masks[n] = masks_on_zone(masks_on_lattice(tiles_[part[n]].grid, own[n], lattice_of_source(lattice, ratio), in_.job.extract.resampling), ratio);
         } catch (const index::ItemError& error) {
           failures[n] = Failure{error.reason(), error.what()};
         }
@@ -379,7 +408,8 @@ class ViewsStage {
     view.tile_id = tile.row.tile_id;
     view.acquired = tile.row.acquired;
     view.cloud_frac = planned.cloud_frac;
-    place_in_source(view, lattice, window, tile.grid, source_from_zone);
+    const auto ratio = pixel_ratio(in_.job, tile.row.source);
+    place_in_source(view, lattice_of_source(lattice, ratio), window_of_source(window, ratio), tile.grid, source_from_zone);
     outcome_.tiles_with_views.insert(view.tile_id);
     outcome_.views.push_back(std::move(view));
   }
@@ -468,6 +498,7 @@ class ViewsStage {
   std::map<int, std::vector<std::size_t>> homes_;  ///< tiles by the zone that they belong to
   std::set<int> zones_in_use_;
   Outcome outcome_;
+  std::map<std::size_t, std::vector<std::size_t>> joined_;  ///< tiles that show the acquisition of a planned one
   std::optional<PointPlanner> points_;  ///< placement points only
   std::vector<std::string> notes_;
   PlanHistory history_;

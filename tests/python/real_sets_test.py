@@ -42,6 +42,51 @@ class RealSets(unittest.TestCase):
             self.assertAlmostEqual(min(areas[pair]), low, delta=low * 0.005)
             self.assertAlmostEqual(max(areas[pair]), high, delta=high * 0.005)
 
+    def test_thailand_bands_of_three_pixel_sizes_are_copied_on_one_ground(self):
+        import numpy as np
+        import rasterio
+        from rasterio.windows import Window
+
+        manifest, workspace = run("majortom_thailand")
+        self.assertEqual(manifest.execute("select distinct resampled from view").fetchall(), [(0,)], "coarse bands are copied too")
+        locations = one(manifest, "select count(*) from location")[0]
+        self.assertGreaterEqual(locations, 121)
+        self.assertEqual(one(manifest, "select count(*) from view")[0], 3 * locations, "every sample is complete")
+        self.assertEqual(one(manifest, "select count(distinct view_count) from location")[0], 1)
+        rows = manifest.execute("select v.location_id, t.source, f.path, f.band, v.shard, v.byte_offset, v.byte_length, l.ulx, l.uly, l.size_px "
+                                "from view v join tile t using (tile_id) join tile_file f using (tile_id) join location l using (location_id) "
+                                "where f.band not like 'cloud%' order by v.location_id, t.source, f.band").fetchall()
+        place = {}
+        for location, source, path, band, shard, offset, length, ulx, uly, size in rows:
+            index = place[location, source] = place.get((location, source), -1) + 1
+            with rasterio.open(DATA / path.split(":", 1)[1]) as raster:
+                step = raster.transform.a
+                edge = round(size * 10 / step)
+                col, row = (ulx - raster.transform.c) / step, (raster.transform.f - uly) / step
+                self.assertAlmostEqual(col, round(col), delta=1e-6)
+                expected = raster.read(1, window=Window(round(col), round(row), edge, edge))
+            with open(workspace / shard, "rb") as file:
+                file.seek(offset)
+                array = np.frombuffer(file.read(length)[128:], np.uint16).reshape(-1, edge, edge)
+            np.testing.assert_array_equal(array[index], expected, f"{location} {band}")
+        dataset = json.loads((workspace / "datasets/corpus/dataset.json").read_text())
+        self.assertEqual([(i["series"], i["size_px"], len(i["bands"])) for i in dataset["inputs"]], [("s2_r10", 96, 4), ("s2_r20", 48, 6), ("s2_r60", 16, 2)])
+
+    def test_punjab_radar_and_three_optical_grids_become_paired_samples(self):
+        manifest, workspace = run("ssl4eo_punjab")
+        self.assertGreaterEqual(one(manifest, "select count(*) from location")[0], 1)
+        per_location = manifest.execute("select location_id, count(*) from view group by 1").fetchall()
+        self.assertTrue(all(count == 8 for _, count in per_location), "2 dates of s1 and of each of the three groups")
+        dataset = json.loads((workspace / "datasets/pairs/dataset.json").read_text())
+        self.assertEqual([(i["series"], i["size_px"]) for i in dataset["inputs"]], [("s2c_r10", 192), ("s2c_r20", 96), ("s2c_r60", 32), ("s1", 192)])
+        lines = [line.split("\t") for line in (workspace / "datasets/pairs/train.tsv").read_text().splitlines()[1:]]
+        self.assertEqual(len(lines), 4 * 2 * len(per_location), "each optical date with its three grids and the nearest pass")
+        by_sample = {}
+        for line in lines:
+            by_sample.setdefault(line[0], {})[int(line[2])] = line[4][:10]
+        self.assertEqual(sorted((dates[0], dates[3]) for dates in by_sample.values())[:1], [("2020-06-04", "2020-06-07")])
+        self.assertTrue(all(len({dates[0], dates[1], dates[2]}) == 1 for dates in by_sample.values()), "one acquisition a sample")
+
     def test_naip_tiles_of_two_zones_overlap_by_the_area_on_the_ellipsoid(self):
         manifest, _ = run("naip_utm17_utm18")
         self.assertAlmostEqual(one(manifest, "select area_m2 from overlap")[0], 6033.8, delta=0.5)

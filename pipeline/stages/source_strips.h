@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of a tile in memory, from top to bottom: each block is decoded once, buffers are used again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "geometry/grid.h"
+#include "pipeline/io/tile_reader.h"
+
+namespace tilewright::pipeline {
+
+/// A range of columns of a tile, in strips of whole block rows.
+class SourceStrips {
+ public:
+  SourceStrips(const TileReader& tile, std::int64_t col, std::int64_t width);
+
+  /// Rows read at once: a multiple of the tile's block height.
+  static std::int64_t rows_a_strip(const TileReader& tile);
+  /// Rows that are in memory at most while windows of `tallest` rows are served from top to bottom.
+  static std::int64_t rows_in_memory(const TileReader& tile, std::int64_t tallest);
+
+  /// Makes rows [row, row_end) available and forgets what lies above; `row` never decreases.
+  void move_to(std::int64_t row, std::int64_t row_end);
+  /// All bands of `window`, (C, H, W), and its validity; `out` keeps its buffers.
+  void gather(const geometry::Window& window, TileReader::Pixels& out) const;
+
+ private:
+  struct Strip {
+    geometry::Window window;
+    TileReader::Pixels pixels;
+  };
+
+  const TileReader& tile_;
+  std::int64_t col_, width_, rows_read_ = 0;
+  std::deque<Strip> strips_;
+  std::vector<TileReader::Pixels> spare_;  ///< buffers of strips that were forgotten
+};
+
+}  // namespace tilewright::pipeline

@@ -18,14 +18,16 @@
 namespace tilewright::pipeline {
 namespace {
 
-/// The largest edge of an input's arrays: chips need not be square; the length gives the height.
-int largest_edge(const SampleSet& set, int input, std::size_t pixel_bytes) {
+/// The largest edge of an input's arrays, in its own pixels: chips need not be square; the length gives
+/// the height.
+int largest_edge(const SampleSet& set, int input, PixelRatio ratio, std::size_t pixel_bytes) {
   std::int64_t edge = 0;
   for (const auto& sample : set.samples)
-    for (const auto& row : sample.rows)
-      if (row.input == input && sample.width_px > 0)
-        edge = std::max({edge, std::int64_t{sample.width_px},
-                         (row.length - shard::kNpyHeaderBytes) / static_cast<std::int64_t>(pixel_bytes) / sample.width_px});
+    for (const auto& row : sample.rows) {
+      const std::int64_t width = std::int64_t{sample.width_px} * ratio.fine / ratio.coarse;
+      if (row.input == input && width > 0)
+        edge = std::max({edge, width, (row.length - shard::kNpyHeaderBytes) / static_cast<std::int64_t>(pixel_bytes) / width});
+    }
   return static_cast<int>(edge);
 }
 
@@ -39,8 +41,7 @@ learn::InputInfo input_of(const StageInput& in, const DatasetConfig& dataset, in
   for (const auto& band : bands) known.push_back(band.info.name);
   learn::InputInfo input;
   input.series = config.source;
-  const auto ratio = pixel_ratio(in.job, config.source);
-  input.size_px = ratio.is_one() ? largest_edge(set, number, bands.size() * shard::byte_size(bands.front().dtype)) : set.size_px * ratio.fine / ratio.coarse;
+  input.size_px = largest_edge(set, number, pixel_ratio(in.job, config.source), bands.size() * shard::byte_size(bands.front().dtype));
   input.dtype = shard::name(bands.front().dtype);
   input.normalize = dataset.normalize;
   for (const auto& name : config.bands.empty() ? known : config.bands) {

@@ -167,5 +167,34 @@ TEST(Channel, TheTableIsTheGrammar) {
   for (const char* bad : {"", "relief", "relief_", "relief_0", "relief_65", "relief_8x", "slope_2", "minmaxx", "above", "above_"}) EXPECT_FALSE(parse_channel(bad)) << bad;
 }
 
+const std::filesystem::path kData = std::filesystem::path(TILEWRIGHT_SOURCE_DIR) / "../shared/data";
+
+/// Views a source after scan, views and extract of a job of configs/.
+std::map<std::string, std::size_t> views_of(const StageBench& bench, index::Manifest& m, bool are_copied) {
+  for (const auto stage : {run_scan, run_views, run_extract}) bench.run(stage, m, 2);
+  std::map<std::string, std::size_t> out;
+  for (const auto& view : index::views(m)) {
+    EXPECT_NE(view.resampled, are_copied) << view.tile_id;
+    EXPECT_TRUE(view.place.has_value());
+    ++out[view.tile_id.substr(0, view.tile_id.rfind('-'))];
+  }
+  return out;
+}
+
+TEST(PixelSizesReal, ThailandsBandsOfThreeSizesAreCopiedOnOneGround) {
+  if (!std::filesystem::is_directory(kData / "S2-majortom-thailand")) GTEST_SKIP() << kData << " is not here";
+  const StageBench bench("majortom_thailand.yaml");
+  auto m = bench.manifest();
+  EXPECT_EQ(views_of(bench, m, true), (std::map<std::string, std::size_t>{{"s2_r10", 121}, {"s2_r20", 121}, {"s2_r60", 121}}));
+}
+
+TEST(PixelSizesReal, PunjabsRadarAndThreeOpticalGridsArePairedOnOneFootprint) {
+  if (!std::filesystem::is_directory(kData / "C-ssl4eo-s12-punjab")) GTEST_SKIP() << kData << " is not here";
+  const StageBench bench("ssl4eo_punjab.yaml");
+  auto m = bench.manifest();
+  EXPECT_EQ(views_of(bench, m, false), (std::map<std::string, std::size_t>{{"s1", 2}, {"s2c_r10", 2}, {"s2c_r20", 2}, {"s2c_r60", 2}}));
+  EXPECT_EQ(index::locations(m).size(), 1U);
+}
+
 }  // namespace
 }  // namespace tilewright::pipeline

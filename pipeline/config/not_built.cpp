@@ -85,8 +85,6 @@ std::vector<std::string> not_in_this_version(const Job& job) {
   if (job.split) list.add(job.split->stratify, "split.stratify", "use stratify: false");
   for (const auto& [name, run] : job.runs) add_run("runs." + name, run, list);
   list.add(job.predict && job.predict->polygons, "predict.polygons", "set it to false, and use gdal_polygonize.py on the map");
-  for (const auto& [name, source] : job.sources)
-    list.add(source.date && source.date->bands, "sources." + name + ".date.bands", "write one file a date, and use date: {name: ...}");
   add_curate(job, list);
   add_uses(job, list);
   add_limits(job.limits, list);

@@ -81,12 +81,22 @@ void check_between(const std::string& path, const std::array<std::string, 2>& pe
   if (are_dates && period[1] < period[0]) findings.add(path, "ends before it begins; swap the two days");
 }
 
+/// Each band of a file is a tile of one band.
+void check_date_bands(const std::string& path, const SourceConfig& source, Findings& findings) {
+  if (!source.date || !source.date->bands) return;
+  if (source.group) findings.add(path + ".date.bands", "goes with one file for all dates; leave out group");
+  if (source.bands.size() > 1) findings.add(path + ".bands", "names " + std::to_string(source.bands.size()) + " bands, but the bands of the file are dates; give one name");
+  for (const auto& quality : source.quality)
+    if (quality.band) findings.add(path + ".quality.band", "cannot be a band of a file whose bands are dates; give files: and match:");
+}
+
 void check_source(const Job& job, const std::string& path, const SourceConfig& source, Findings& findings) {
   if (source.files.empty()) findings.add(path, "files is missing; give a glob such as files: data:naip/*.tif");
   for (std::size_t i = 0; i < source.files.size(); ++i)
     validate_path(job, path + ".files" + (source.files.size() > 1 ? "." + std::to_string(i) : ""), source.files[i], findings);
   if (source.group) validate_pattern(path + ".group", *source.group, findings);
   if (source.date) check_date(job, path + ".date", *source.date, findings);
+  check_date_bands(path, source, findings);
   for (std::size_t i = 0; i < source.quality.size(); ++i)
     check_quality(job, path + ".quality" + (source.quality.size() > 1 ? "." + std::to_string(i) : ""), source.quality[i], findings);
   check_bands(path, source, findings);

@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // `.aux.xml` side-cars: CRS, placement, nodata and band names; nothing else is believed.
-#include <cpl_minixml.h>
-
 #include <array>
 #include <cmath>
 #include <cstdlib>
-#include <memory>
 #include <sstream>
 
 #include "index/reason.h"
 #include "pipeline/io/open_policy.h"
 #include "pipeline/io/side_car.h"
+#include "pipeline/io/xml_tree.h"
 
 namespace tilewright::pipeline {
 namespace {
-
-struct TreeCloser {
-  void operator()(CPLXMLNode* node) const noexcept { CPLDestroyXMLNode(node); }
-};
 
 std::optional<double> number(const char* text) {
   if (!text || !*text) return std::nullopt;
@@ -67,13 +61,9 @@ void read_band(const CPLXMLNode* node, AuxXml& out) {
 }  // namespace
 
 AuxXml parse_aux_xml(const std::string& text, const std::string& what) {
-  const auto refuse = [&](const std::string& why) { throw index::ItemError(index::Reason::unreadable, "the side-car " + what + " " + why + "; repair or remove it"); };
-  // Entities could multiply: such a document is not written by any raster program.
-  if (text.find("<!") != std::string::npos && (text.find("<!DOCTYPE") != std::string::npos || text.find("<!ENTITY") != std::string::npos))
-    refuse("holds a document type or entities");
-  const std::unique_ptr<CPLXMLNode, TreeCloser> tree(CPLParseXMLString(text.c_str()));
-  const auto* root = tree ? CPLGetXMLNode(tree.get(), "=PAMDataset") : nullptr;
-  if (!root) refuse("is not a PAMDataset document");
+  const auto tree = parse_xml(text, what);
+  const auto* root = CPLGetXMLNode(tree.get(), "=PAMDataset");
+  if (!root) throw index::ItemError(index::Reason::unreadable, "the side-car " + what + " is not a PAMDataset document; repair or remove it");
   AuxXml out;
   out.crs_text = CPLGetXMLValue(root, "SRS", "");
   out.affine = geo_transform(CPLGetXMLValue(root, "GeoTransform", nullptr));

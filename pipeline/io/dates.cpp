@@ -10,7 +10,9 @@
 #include <sstream>
 
 #include "index/reason.h"
+#include "learn/config/json.h"
 #include "pipeline/io/file_glob.h"
+#include "pipeline/io/open_policy.h"
 #include "pipeline/io/side_car.h"
 
 namespace tilewright::pipeline {
@@ -119,12 +121,22 @@ std::int64_t seconds_of(const std::string& timestamp) {
 
 DateRule::DateRule(const Job& job, const std::string& source) : config_(job.source(source).date) {
   if (!config_) return;
-  if (config_->bands)
-    throw Error::config("sources." + source + ".date.bands: dates as bands are not in this version; write one file a date and use date: {name: ...}");
+  if (config_->bands) bands_ = read_date_list(job, *config_->bands);
   if (config_->table) table_ = read_table(job, *config_->table);
 }
 
-Acquired DateRule::acquired(const std::string& path, const std::map<std::string, std::string>& metadata) const {
+std::vector<std::string> read_date_list(const Job& job, const std::string& path) {
+  if (!std::filesystem::is_regular_file(job.resolve(path))) throw Error::config("date.bands: " + path + " is no file; correct the path");
+  const auto json = learn::Json::parse(read_side_car(job.resolve(path), kLongestSideCar), nullptr, false);
+  std::vector<std::string> out;
+  for (std::size_t i = 0; json.is_array() && i < json.size(); ++i)
+    if (json[i].is_string()) out.push_back(json[i].get<std::string>());
+  if (out.empty() || out.size() != json.size())
+    throw Error::config("date.bands: " + path + " is not a JSON array of dates, such as [\"2017-06-20\", \"2017-07-05\"], one a band");
+  return out;
+}
+
+Acquired DateRule::acquired(const std::string& path, const std::map<std::string, std::string>& metadata, const std::string& band) const {
   if (!config_) return {};
   const auto relative = split_root(path).relative;
   std::string text;
@@ -145,6 +157,8 @@ Acquired DateRule::acquired(const std::string& path, const std::map<std::string,
     text = found->second;
   } else if (config_->fixed) {
     text = *config_->fixed;
+  } else {
+    text = bands_.at(static_cast<std::size_t>(std::stoul(band)) - 1);
   }
   const auto out = parse_time(text, config_->format);
   if (!out) fail(path, "'" + text + "' is not a date of the form " + config_->format);

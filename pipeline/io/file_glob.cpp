@@ -62,50 +62,52 @@ class Walk {
       : root_(std::move(root)), canonical_root_(fs::canonical(root_)), pattern_(std::move(pattern)), text_(std::move(text)) {}
 
   std::vector<std::string> files() {
-    descend(fs::path(), 0);
+    descend("", 0, false);
     std::sort(found_.begin(), found_.end());
     found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
     return std::move(found_);
   }
 
  private:
-  void descend(const fs::path& relative, std::size_t depth) {
+  /// One name of a folder; what a link leads to is looked up, everything else the folder itself says.
+  struct Entry {
+    std::string name;
+    bool is_link = false, is_file = false, is_folder = false;
+  };
+
+  /// `relative`: "" or ends with a slash. `by_link`: a link was followed on the way.
+  void descend(const std::string& relative, std::size_t depth, bool by_link) {
     const auto& part = pattern_[depth];
     const bool is_last = depth + 1 == pattern_.size();
-    if (part == "**") {
-      if (!is_last) descend(relative, depth + 1);
-      for (const auto& name : names_in(relative)) {
-        if (name.starts_with('.')) continue;
-        const auto next = relative / name;
-        if (is_last && fs::is_regular_file(root_ / next)) take(next);
-        // Links to folders are not followed here: they could lead in circles.
-        if (fs::is_directory(fs::symlink_status(root_ / next))) descend(next, depth);
-      }
-      return;
-    }
-    for (const auto& name : names_in(relative)) {
-      if (!matches(part, name)) continue;
-      const auto next = relative / name;
-      if (is_last && fs::is_regular_file(root_ / next)) take(next);
-      if (!is_last && fs::is_directory(root_ / next)) descend(next, depth + 1);
+    const bool is_deep = part == "**";
+    if (is_deep && !is_last) descend(relative, depth + 1, by_link);
+    for (const auto& entry : entries_of(relative)) {
+      if (is_deep ? entry.name.starts_with('.') : !matches(part, entry.name)) continue;
+      const auto next = relative + entry.name;
+      if (is_last && entry.is_file) take(next, by_link || entry.is_link);
+      // Below ** links to folders are not followed: they could lead in circles.
+      if (is_deep && entry.is_folder && !entry.is_link) descend(next + "/", depth, by_link);
+      if (!is_deep && !is_last && entry.is_folder) descend(next + "/", depth + 1, by_link || entry.is_link);
     }
   }
 
-  [[nodiscard]] std::vector<std::string> names_in(const fs::path& relative) const {
-    std::vector<std::string> names;
-    std::error_code error;
+  [[nodiscard]] std::vector<Entry> entries_of(const std::string& relative) const {
+    std::vector<Entry> out;
+    std::error_code error, ignored;
     for (auto entry = fs::directory_iterator(root_ / relative, fs::directory_options::skip_permission_denied, error);
          !error && entry != fs::directory_iterator(); entry.increment(error))
-      names.push_back(entry->path().filename().string());
-    return names;
+      out.push_back({entry->path().filename().string(), entry->is_symlink(ignored), entry->is_regular_file(ignored), entry->is_directory(ignored)});
+    return out;
   }
 
-  void take(const fs::path& relative) {
-    const auto target = fs::canonical(root_ / relative);
-    if (!is_inside(canonical_root_, target))
-      throw Error::config("files: '" + text_ + "' finds " + relative.string() + ", a link that leads out of its root to " + target.string() +
-                          "; copy the file below the root, or name another root");
-    found_.push_back(relative.generic_string());
+  void take(const std::string& relative, bool by_link) {
+    if (by_link) {
+      const auto target = fs::canonical(root_ / relative);
+      if (!is_inside(canonical_root_, target))
+        throw Error::config("files: '" + text_ + "' finds " + relative + ", a link that leads out of its root to " + target.string() +
+                            "; copy the file below the root, or name another root");
+    }
+    found_.push_back(relative);
   }
 
   fs::path root_, canonical_root_;

@@ -143,4 +143,46 @@ geometry::Bitmask connected_to_border(const geometry::Bitmask& candidates) {
   return out;
 }
 
+namespace {
+
+/// Each run of a row made longer by `before` to the left and `after` to the right.
+geometry::Bitmask widened(const geometry::Bitmask& mask, std::int64_t before, std::int64_t after) {
+  geometry::Bitmask out(mask.width(), mask.height());
+  for (std::int64_t row = 0; row < mask.height(); ++row)
+    for (const auto& run : runs_of(mask, row)) out.set_run(std::max<std::int64_t>(0, run.begin - before), std::min(mask.width(), run.end + after), row, true);
+  return out;
+}
+
+/// A pixel is set if one of the rows from `row - before` to `row + after` has it set.
+geometry::Bitmask heightened(const geometry::Bitmask& mask, std::int64_t before, std::int64_t after) {
+  geometry::Bitmask out(mask.width(), mask.height());
+  for (std::int64_t row = 0; row < mask.height(); ++row)
+    for (auto from = std::max<std::int64_t>(0, row - before); from <= std::min(mask.height() - 1, row + after); ++from)
+      for (const auto& run : runs_of(mask, from)) out.set_run(run.begin, run.end, row, true);
+  return out;
+}
+
+}  // namespace
+
+geometry::Bitmask border_nodata(const geometry::Bitmask& zeros) {
+  constexpr int kSolid_px = 5;
+  const auto w = zeros.width(), h = zeros.height();
+  // The tile in a frame of zeros.
+  geometry::Bitmask framed(w + 2 * kSolid_px, h + 2 * kSolid_px, true);
+  for (std::int64_t row = 0; row < h; ++row) {
+    framed.set_run(kSolid_px, kSolid_px + w, row + kSolid_px, false);
+    for (const auto& run : runs_of(zeros, row)) framed.set_run(run.begin + kSolid_px, run.end + kSolid_px, row + kSolid_px, true);
+  }
+  const auto anchors = geometry::window_anchors(framed, kSolid_px);
+  geometry::Bitmask solid(w, h);  // pixels of the tile under a block of zeros
+  for (std::int64_t row = 0; row < anchors.height(); ++row)
+    for (const auto& run : runs_of(anchors, row)) {
+      const auto begin = std::max<std::int64_t>(0, run.begin - kSolid_px), end = std::min(w, run.end - 1);
+      if (begin >= end) continue;
+      for (auto at = std::max<std::int64_t>(0, row - kSolid_px); at < std::min(h, row); ++at) solid.set_run(begin, end, at, true);
+    }
+  const auto near = heightened(widened(solid, kSolid_px, kSolid_px), kSolid_px, kSolid_px);
+  return connected_to_border(zeros & near);
+}
+
 }  // namespace tilewright::pipeline

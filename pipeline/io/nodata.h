@@ -16,7 +16,7 @@ namespace tilewright::pipeline {
 /// The rule of one band, resolved against what the file declares.
 struct NodataTest {
   std::optional<double> value;  ///< equal pixels are nodata; NaN needs no value, it never is data
-  bool by_border = false;       ///< zeros that are connected to the border of the tile
+  bool by_border = false;       ///< solid zeros that are connected to the border of the tile
 };
 
 /// `declared`: of the file or, where it says nothing, of the data manifest.
@@ -31,5 +31,10 @@ void and_zero(shard::DType dtype, std::span<const std::byte> pixels, std::span<s
 
 /// Pixels of `candidates` that are 4-connected to the border of the mask through candidates.
 geometry::Bitmask connected_to_border(const geometry::Bitmask& candidates);
+
+/// The filled border of a SAR scene: zeros that are connected to the border and lie within 5 pixels
+/// of a 5 x 5 block of zeros (what lies outside the tile counts as zero). Single zeros of dark water
+/// that touches the border are data.
+geometry::Bitmask border_nodata(const geometry::Bitmask& zeros);
 
 }  // namespace tilewright::pipeline

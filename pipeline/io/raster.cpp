@@ -10,6 +10,7 @@
 #include "pipeline/io/gdal_crs.h"
 #include "pipeline/io/side_car.h"
 #include "pipeline/io/tiff_blocks.h"
+#include "pipeline/io/tiff_info.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -136,6 +137,12 @@ std::string ignored_side_cars(const fs::path& file) {
   return out;
 }
 
+void finish(RasterInfo& info, const fs::path& file, const OpenPolicy& policy) {
+  if (!policy.untrusted) apply_side_cars(file, info);
+  if (info.has_georeference && !geometry::inverse(info.affine))
+    throw ItemError(Reason::bad_georeference, file.filename().string() + " has an affine transform that is singular or not finite");
+}
+
 RasterInfo info_of(GDALDataset& dataset, const fs::path& file, const OpenPolicy& policy) {
   const auto name = file.filename().string();
   RasterInfo info;
@@ -149,9 +156,7 @@ RasterInfo info_of(GDALDataset& dataset, const fs::path& file, const OpenPolicy&
   info.metadata = metadata_of(dataset, {"", "IMAGERY", "ENVI"});
   info.crs = crs_of(dataset.GetSpatialRef(), name);
   read_georeference(dataset, info);
-  if (!policy.untrusted) apply_side_cars(file, info);
-  if (info.has_georeference && !geometry::inverse(info.affine))
-    throw ItemError(Reason::bad_georeference, name + " has an affine transform that is singular or not finite");
+  finish(info, file, policy);
   if (!info.has_georeference && dataset.GetGCPCount() > 0) info.metadata["GCP_COUNT"] = std::to_string(dataset.GetGCPCount());
   return info;
 }
@@ -207,27 +212,55 @@ constexpr std::string_view kMaskEnding = ".msk";
 
 }  // namespace
 
-Raster::Raster(fs::path file, DatasetHandle dataset, RasterInfo info)
-    : file_(std::move(file)), dataset_(std::move(dataset)), info_(std::move(info)) {}
+Raster Raster::open_with_gdal(const fs::path& file, const OpenPolicy& policy) {
+  Raster out(file, policy);
+  out.dataset_ = open_raster_dataset(file, policy);
+  out.info_ = info_of(*out.dataset_, file, policy);
+  out.open_blocks();
+  out.add_mask_side_car();
+  return out;
+}
 
 Raster Raster::open(const fs::path& file, const OpenPolicy& policy) {
-  auto dataset = open_raster_dataset(file, policy);
-  auto info = info_of(*dataset, file, policy);
-  Raster out(file, std::move(dataset), std::move(info));
-  if (EQUAL(out.dataset_->GetDriverName(), "GTiff")) out.blocks_ = TiffBlocks::open(file, out.info_, policy);
-  if (policy.untrusted) {
-    if (const auto ignored = ignored_side_cars(file); !ignored.empty()) out.info_.metadata["IGNORED_SIDE_CARS"] = ignored.substr(1);
-    return out;
-  }
-  const fs::path mask = file.string() + std::string(kMaskEnding);
-  std::error_code error;
-  if (!fs::is_regular_file(mask, error)) return out;
-  out.mask_side_car_ = open_raster_dataset(mask, policy);
-  if (out.mask_side_car_->GetRasterXSize() != out.info_.width || out.mask_side_car_->GetRasterYSize() != out.info_.height)
-    throw ItemError(Reason::bad_size, "the mask " + mask.filename().string() + " has another size than its raster; remove or rewrite it");
-  for (auto& band : out.info_.bands) band.has_mask_file = true;
-  out.info_.side_cars.push_back(mask.filename().string());
+  set_up_gdal(0);
+  check_path(file);
+  auto plain = read_plain_tiff(file, policy);
+  if (!plain) return open_with_gdal(file, policy);
+  Raster out(file, policy);
+  out.info_ = std::move(plain->info);
+  out.is_sparse_ = plain->is_sparse;
+  finish(out.info_, file, policy);
+  out.add_mask_side_car();
   return out;
+}
+
+void Raster::open_blocks() const {
+  if (EQUAL(dataset_->GetDriverName(), "GTiff")) blocks_ = TiffBlocks::open(file_, info_, policy_);
+}
+
+void Raster::add_mask_side_car() {
+  if (policy_.untrusted) {
+    if (const auto ignored = ignored_side_cars(file_); !ignored.empty()) info_.metadata["IGNORED_SIDE_CARS"] = ignored.substr(1);
+    return;
+  }
+  const fs::path mask = file_.string() + std::string(kMaskEnding);
+  std::error_code error;
+  if (!fs::is_regular_file(mask, error)) return;
+  mask_side_car_ = open_raster_dataset(mask, policy_);
+  if (mask_side_car_->GetRasterXSize() != info_.width || mask_side_car_->GetRasterYSize() != info_.height)
+    throw ItemError(Reason::bad_size, "the mask " + mask.filename().string() + " has another size than its raster; remove or rewrite it");
+  for (auto& band : info_.bands) band.has_mask_file = true;
+  info_.side_cars.push_back(mask.filename().string());
+}
+
+GDALDataset& Raster::dataset() const {
+  if (dataset_) return *dataset_;
+  auto opened = open_raster_dataset(file_, policy_);
+  if (opened->GetRasterXSize() != info_.width || opened->GetRasterYSize() != info_.height || opened->GetRasterCount() != int(info_.bands.size()))
+    throw ItemError(Reason::read_error, file_.filename().string() + " is another file than it was a moment ago; run again when its writer is done");
+  dataset_ = std::move(opened);
+  open_blocks();
+  return *dataset_;
 }
 
 void Raster::read(int band, const Window& window, std::span<std::byte> out) const { read(std::span(&band, 1), window, out); }
@@ -237,21 +270,24 @@ void Raster::read(std::span<const int> bands, const Window& window, std::span<st
   const auto type = info_.bands.at(static_cast<std::size_t>(bands[0])).dtype;
   const auto bytes = static_cast<std::size_t>(window.width * window.height) * shard::byte_size(type) * bands.size();
   if (out.size() != bytes) throw ItemError(Reason::read_error, "a buffer of " + std::to_string(out.size()) + " bytes is given for " + std::to_string(bytes));
+  if (!parts_.empty()) return read_parts(bands, window, out);
+  dataset();
   if (blocks_ && blocks_->read(bands, window, out)) return;
   std::vector<int> numbers;
   for (const int band : bands) numbers.push_back(band + 1);
   const GdalMessages messages;
-  const auto result = dataset_->RasterIO(GF_Read, int(window.col), int(window.row), int(window.width), int(window.height), out.data(), int(window.width),
+  const auto result = dataset().RasterIO(GF_Read, int(window.col), int(window.row), int(window.width), int(window.height), out.data(), int(window.width),
                                          int(window.height), gdal_type(type), int(numbers.size()), numbers.data(), 0, 0, 0, nullptr);
   if (result != CE_None) fail_reading(file_, window, messages.text());
 }
 
 bool Raster::has_mask() const {
-  return mask_side_car_ || std::any_of(info_.bands.begin(), info_.bands.end(), [](const auto& b) { return b.is_alpha || b.has_mask_file; });
+  return !parts_.empty() || mask_side_car_ || std::any_of(info_.bands.begin(), info_.bands.end(), [](const auto& b) { return b.is_alpha || b.has_mask_file; });
 }
 
 void Raster::read_mask(const Window& window, std::span<std::uint8_t> out) const {
   check_window(info_, file_, window);
+  if (!parts_.empty()) return read_part_masks(window, out);
   std::fill(out.begin(), out.end(), std::uint8_t{255});
   std::vector<std::uint8_t> one(out.size());
   const auto take = [&](GDALRasterBand& band) {
@@ -259,9 +295,9 @@ void Raster::read_mask(const Window& window, std::span<std::uint8_t> out) const 
     merge_mask(out, one);
   };
   for (std::size_t i = 0; i < info_.bands.size(); ++i)
-    if (info_.bands[i].is_alpha) take(*dataset_->GetRasterBand(int(i) + 1));
+    if (info_.bands[i].is_alpha) take(*dataset().GetRasterBand(int(i) + 1));
   if (mask_side_car_) return take(*mask_side_car_->GetRasterBand(1));
-  if (info_.bands[0].has_mask_file) take(*dataset_->GetRasterBand(1)->GetMaskBand());
+  if (info_.bands[0].has_mask_file) take(*dataset().GetRasterBand(1)->GetMaskBand());
 }
 
 namespace {
@@ -280,19 +316,22 @@ int bands_with_own_blocks(GDALDataset& dataset) {
 }  // namespace
 
 bool Raster::is_sparse() const {
-  for (int i = 1; i <= bands_with_own_blocks(*dataset_); ++i)
-    if (lacks_blocks(*dataset_->GetRasterBand(i), {0, 0, info_.width, info_.height})) return true;
+  if (is_sparse_) return *is_sparse_;
+  if (!parts_.empty()) return std::any_of(parts_.begin(), parts_.end(), [](const auto& part) { return part.is_sparse(); });
+  for (int i = 1; i <= bands_with_own_blocks(dataset()); ++i)
+    if (lacks_blocks(*dataset().GetRasterBand(i), {0, 0, info_.width, info_.height})) return true;
   return false;
 }
 
 void Raster::clear_missing_blocks(const Window& window, std::span<std::uint8_t> valid) const {
+  if (!parts_.empty()) return;  // read_part_masks does it for each part
   const auto bw = info_.block_width, bh = info_.block_height;
-  const int bands = bands_with_own_blocks(*dataset_);
+  const int bands = bands_with_own_blocks(dataset());
   for (auto row = window.row / bh * bh; row < window.row + window.height; row += bh) {
     for (auto col = window.col / bw * bw; col < window.col + window.width; col += bw) {
       const auto part = geometry::intersection({col, row, bw, bh}, window);
       bool lacking = false;
-      for (int i = 1; i <= bands && !lacking; ++i) lacking = lacks_blocks(*dataset_->GetRasterBand(i), part);
+      for (int i = 1; i <= bands && !lacking; ++i) lacking = lacks_blocks(*dataset().GetRasterBand(i), part);
       if (!lacking) continue;
       for (auto y = part.row; y < part.row + part.height; ++y) {
         const auto at = valid.begin() + (y - window.row) * window.width + part.col - window.col;

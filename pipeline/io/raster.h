@@ -42,11 +42,17 @@ struct RasterInfo {
 
 class TiffBlocks;
 
-/// Not shared between threads.
+/// Not shared between threads. Plain GeoTIFFs are opened with GDAL when pixels are asked for.
 class Raster {
  public:
-  /// Throws index::ItemError.
+  /// Throws index::ItemError, as does everything that reads.
   static Raster open(const std::filesystem::path& file, const OpenPolicy& policy);
+  /// The same, every header read by GDAL: to compare.
+  static Raster open_with_gdal(const std::filesystem::path& file, const OpenPolicy& policy);
+  /// Files that lie side by side on one lattice as one raster, by path. Where they overlap the first
+  /// counts that is not masked and not nodata in all bands that are read; gaps are masked. Throws
+  /// index::ItemError(inconsistent_files).
+  static Raster join(std::vector<Raster> parts);
   [[nodiscard]] const RasterInfo& info() const { return info_; }
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
   /// Band (0-based) pixels of a window inside the raster, in the band's type, row-major.
@@ -62,12 +68,21 @@ class Raster {
   [[nodiscard]] bool has_mask() const;  ///< alpha, internal mask or .msk
 
  private:
-  Raster(std::filesystem::path file, DatasetHandle dataset, RasterInfo info);
+  Raster(std::filesystem::path file, OpenPolicy policy) : file_(std::move(file)), policy_(std::move(policy)) {}
+  GDALDataset& dataset() const;
+  void open_blocks() const;  ///< once the dataset is open
+  void add_mask_side_car();
+  void read_parts(std::span<const int> bands, const geometry::Window& window, std::span<std::byte> out) const;
+  void read_part_masks(const geometry::Window& window, std::span<std::uint8_t> out) const;
   std::filesystem::path file_;
-  DatasetHandle dataset_;
+  OpenPolicy policy_;
+  mutable DatasetHandle dataset_;           ///< null: not opened yet
+  std::optional<bool> is_sparse_;           ///< as the header tells
   DatasetHandle mask_side_car_;
   RasterInfo info_;
-  std::shared_ptr<TiffBlocks> blocks_;   ///< the fast way to whole rows of blocks; null: GDAL alone
+  mutable std::shared_ptr<TiffBlocks> blocks_;   ///< the fast way to whole rows of blocks; null: GDAL alone
+  std::vector<Raster> parts_;               ///< of a mosaic, and where each lies in it
+  std::vector<geometry::Window> places_;
 };
 
 }  // namespace tilewright::pipeline

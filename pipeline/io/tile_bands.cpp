@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <set>
+#include <sstream>
 
 #include "pipeline/io/gdal_crs.h"
 
@@ -59,6 +61,31 @@ std::vector<Candidate> bands_of_one_file(const SourceConfig& config, const std::
   std::vector<Candidate> out;
   for (std::size_t i = 0; i < bands.size(); ++i) out.push_back({{0, bands[i], {}}, names[i]});
   return out;
+}
+
+/// The one band of a file whose bands are dates.
+std::vector<Candidate> band_of_one_date(const SourceConfig& config, const TileFile& file, const Raster& raster) {
+  const auto bands = colour_bands(raster);
+  const auto number = static_cast<std::size_t>(std::atoll(file.band.c_str()));
+  if (number < 1 || number > bands.size())
+    throw ItemError(Reason::wrong_band_count, base(file.path) + " has " + std::to_string(bands.size()) + " bands, the list of dates names band " + file.band);
+  return {{{0, bands[number - 1], {}}, config.bands.empty() ? "b1" : config.bands[0].name}};
+}
+
+/// ENVI's list of good (1) and bad (0) bands, or a band's own item.
+bool is_bad(const Raster& raster, int band) {
+  const auto& own = raster.info().bands[static_cast<std::size_t>(band)].metadata;
+  if (const auto found = own.find("bbl"); found != own.end()) return found->second == "0";
+  const auto list = raster.info().metadata.find("bbl");
+  if (list == raster.info().metadata.end()) return false;
+  std::string text = list->second;
+  for (auto& c : text)
+    if (c == '{' || c == '}' || c == ',') c = ' ';
+  std::istringstream values(text);
+  double good = 1;
+  for (int i = 0; i <= band; ++i)
+    if (!(values >> good)) return false;
+  return good == 0;
 }
 
 /// A file a band; a file with several gets a number behind its name.
@@ -147,9 +174,24 @@ std::optional<Affine> grid_change(const Raster& tile, const Raster& own) {
   return Affine{c.col - o.col, r.col - o.col, o.col, c.row - o.row, r.row - o.row, o.row};
 }
 
-void place_on_tile(BandPlace& place, const std::vector<Raster>& rasters, std::size_t grid) {
+/// Quality data may reach beyond the tile: every corner of the tile lies inside, to one larger pixel.
+void check_covers(const Raster& tile, const Raster& quality) {
+  const auto &a = tile.info(), &b = quality.info();
+  const auto own_from_map = geometry::inverse(b.affine);
+  const double tolerance = std::max(1.0, pixel_size(a.affine) / pixel_size(b.affine));
+  const double corners[4][2] = {{0, 0}, {1, 0}, {0, 1}, {1, 1}};
+  for (const auto& [u, v] : corners) {
+    const auto p = geometry::pixel_from_map(*own_from_map, a.affine.map_from_pixel({u * double(a.width), v * double(a.height)}));
+    if (!(p.col >= -tolerance && p.row >= -tolerance && p.col <= double(b.width) + tolerance && p.row <= double(b.height) + tolerance))
+      throw ItemError(Reason::inconsistent_files, quality.file().filename().string() + " does not cover " + tile.file().filename().string() +
+                                                      ": a corner of it lies at column " + std::to_string(p.col) + ", row " + std::to_string(p.row));
+  }
+}
+
+void place_on_tile(BandPlace& place, const std::vector<Raster>& rasters, std::size_t grid, bool is_quality) {
   if (place.raster == grid) return;
-  check_ground(rasters[grid], rasters[place.raster]);
+  if (is_quality) check_covers(rasters[grid], rasters[place.raster]);
+  else check_ground(rasters[grid], rasters[place.raster]);
   place.pixel_from_pixel = grid_change(rasters[grid], rasters[place.raster]);
 }
 
@@ -166,9 +208,19 @@ std::optional<double> number(const std::map<std::string, std::string>& metadata,
   return end == found->second.c_str() || !std::isfinite(value) ? std::nullopt : std::optional(value);
 }
 
-learn::BandInfo info_of(const RasterBand& band, const std::string& name, const learn::BandInfo* known) {
+void take_given(const std::optional<double>& from, std::optional<double>& to) {
+  if (from) to = from;
+}
+
+learn::BandInfo info_of(const RasterBand& band, const std::string& name, const learn::BandInfo* known, const learn::BandInfo* product) {
   learn::BandInfo info = known ? *known : learn::BandInfo{};
   info.name = name;
+  if (product) {
+    take_given(product->wavelength_nm, info.wavelength_nm);
+    take_given(product->fwhm_nm, info.fwhm_nm);
+    take_given(product->scale, info.scale);
+    take_given(product->offset, info.offset);
+  }
   const auto unit = band.metadata.find("wavelength_units");
   const auto units = unit == band.metadata.end() ? std::string() : unit->second;
   if (const auto value = number(band.metadata, "wavelength")) info.wavelength_nm = to_nm(*value, units);
@@ -180,14 +232,18 @@ learn::BandInfo info_of(const RasterBand& band, const std::string& name, const l
   return info;
 }
 
-RequiredBand required_band(const SourceConfig& config, const std::optional<DataManifest>& manifest, const Candidate& candidate,
-                           const std::vector<Raster>& rasters, std::size_t index, std::size_t count) {
-  const auto& band = rasters[candidate.place.raster].info().bands[static_cast<std::size_t>(candidate.place.band)];
+RequiredBand required_band(const SourceConfig& config, const std::optional<DataManifest>& manifest, const ProductMetadata* product,
+                           const Candidate& candidate, const std::vector<Raster>& rasters, std::size_t index, std::size_t count) {
+  const auto& raster = rasters[candidate.place.raster];
+  const auto& band = raster.info().bands[static_cast<std::size_t>(candidate.place.band)];
+  const auto* of_product = product ? find_product_band(*product, candidate.name, index, count) : nullptr;
   const auto* known = manifest ? find_band(*manifest, candidate.name, index, count) : nullptr;
   auto declared = band.nodata;
+  if (!declared && of_product) declared = of_product->nodata;
   if (!declared && known) declared = known->nodata;
   if (!declared && manifest) declared = manifest->nodata;
-  RequiredBand out{candidate.place, {info_of(band, candidate.name, known), band.dtype}, nodata_test(config.nodata, candidate.name, declared)};
+  RequiredBand out{candidate.place, {info_of(band, candidate.name, known, of_product), band.dtype, is_bad(raster, candidate.place.band)},
+                   nodata_test(config.nodata, candidate.name, declared)};
   out.band.info.nodata = out.nodata.value && !std::isnan(*out.nodata.value) ? out.nodata.value : std::nullopt;
   return out;
 }
@@ -204,9 +260,13 @@ void check_dtypes(const std::vector<RequiredBand>& bands) {
 bool is_quality_name(const std::string& band, const std::string& wanted) { return band == wanted || (!wanted.empty() && band.ends_with(wanted)); }
 
 TileBands choose_bands(const SourceConfig& config, const std::optional<DataManifest>& manifest, const std::vector<TileFile>& files,
-                       const std::vector<Raster>& rasters, const std::vector<std::string>& left_out, const std::vector<std::string>& names) {
+                       const std::vector<Raster>& rasters, const std::vector<std::string>& left_out, const std::vector<std::string>& names,
+                       const ProductMetadata* product) {
   const bool is_one_file = !files.empty() && files[0].band.empty();
-  auto candidates = is_one_file ? bands_of_one_file(config, manifest, files[0], rasters[0], names) : bands_of_files(files, rasters);
+  const bool is_one_date = config.date && config.date->bands;
+  auto candidates = is_one_date   ? band_of_one_date(config, files[0], rasters[0])
+                    : is_one_file ? bands_of_one_file(config, manifest, files[0], rasters[0], names)
+                                  : bands_of_files(files, rasters);
   TileBands out;
   out.quality = take_quality(config, manifest, files, candidates);
   const auto count = candidates.size();
@@ -216,7 +276,7 @@ TileBands choose_bands(const SourceConfig& config, const std::optional<DataManif
       throw ItemError(Reason::missing_band, "the acquisition has no band '" + name + "', which the source asks for; correct `only:` or `groups:`");
   for (std::size_t i = 0; i < count; ++i)
     if (is_used(candidates[i].name) && std::find(left_out.begin(), left_out.end(), candidates[i].name) == left_out.end())
-      out.required.push_back(required_band(config, manifest, candidates[i], rasters, i, count));
+      out.required.push_back(required_band(config, manifest, product, candidates[i], rasters, i, count));
   if (out.required.empty()) throw ItemError(Reason::missing_band, "no band is left besides quality data");
   const auto grid = out.required[0].place.raster;
   for (const auto& raster : rasters) check_georeference(raster);
@@ -224,8 +284,8 @@ TileBands choose_bands(const SourceConfig& config, const std::optional<DataManif
   for (const auto& raster : rasters)
     if (raster.info().crs.known() && !raster.info().crs.same_as(out.crs) && rasters[grid].info().crs.known())
       throw ItemError(Reason::inconsistent_files, raster.file().filename().string() + " is in another CRS than " + rasters[grid].file().filename().string());
-  for (auto& band : out.required) place_on_tile(band.place, rasters, grid);
-  for (auto& band : out.quality) place_on_tile(band.place, rasters, grid);
+  for (auto& band : out.required) place_on_tile(band.place, rasters, grid, false);
+  for (auto& band : out.quality) place_on_tile(band.place, rasters, grid, true);
   check_dtypes(out.required);
   out.dtype = out.required[0].band.dtype;
   return out;

@@ -37,9 +37,11 @@ struct TileBands {
   shard::DType dtype = shard::DType::u8;
 };
 
-/// `files` and `rasters` are parallel. Throws index::ItemError for what does not fit together.
+/// `files` and `rasters` are parallel; `product` may be null. What is known of a band comes from the
+/// file, then from the product's metadata, then from the data manifest. Throws index::ItemError for what does not fit together.
 TileBands choose_bands(const SourceConfig& config, const std::optional<DataManifest>& manifest, const std::vector<TileFile>& files,
-                       const std::vector<Raster>& rasters, const std::vector<std::string>& left_out, const std::vector<std::string>& names);
+                       const std::vector<Raster>& rasters, const std::vector<std::string>& left_out, const std::vector<std::string>& names,
+                       const ProductMetadata* product);
 
 /// Does a band name of a file mean the quality band `wanted`? Equal, or ends with it (BQA, QA).
 bool is_quality_name(const std::string& band, const std::string& wanted);

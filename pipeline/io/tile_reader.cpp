@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "pipeline/config/load.h"
+#include "pipeline/io/file_glob.h"
 #include "pipeline/io/tile_bands.h"
 
 namespace tilewright::pipeline {
@@ -68,6 +69,12 @@ void read_nearest(const Raster& raster, const BandPlace& place, const Window& wi
   }
 }
 
+std::optional<ProductMetadata> product_of(const Job& job, const OpenPolicy& policy, const std::string& path) {
+  if (policy.untrusted) return std::nullopt;
+  const auto file = find_product_metadata(job.resolve(path), job.resolve(split_root(path).root + ":"));
+  return file ? std::optional(read_product_metadata(*file)) : std::nullopt;
+}
+
 }  // namespace
 
 struct TileReader::State {
@@ -75,6 +82,7 @@ struct TileReader::State {
   std::vector<TileFile> files;
   std::vector<Raster> rasters;
   TileBands bands;
+  std::optional<ProductMetadata> product;
   std::vector<TileBand> described;
   std::size_t grid = 0;                              ///< raster whose pixels are the tile's
   std::vector<bool> is_sparse;                       ///< by raster
@@ -108,18 +116,18 @@ struct TileReader::State {
     return last;
   }
 
-  void apply_nodata(const Window& window, Pixels& out) const {
-    const auto count = out.valid.size();
-    const auto plane_bytes = count * shard::byte_size(bands.dtype);
-    std::vector<std::uint8_t> one(count);
+  /// Bands of which `seen` is 0 before and that have no data here are left out of `valid`.
+  void apply_nodata(const Window& window, std::vector<std::uint8_t>& seen, Pixels& out) const {
+    const auto plane_bytes = out.valid.size() * shard::byte_size(bands.dtype);
+    std::vector<std::uint8_t> before;
     for (std::size_t b = 0; b < bands.required.size(); ++b) {
-      std::fill(one.begin(), one.end(), std::uint8_t{1});
+      if (!seen[b]) before = out.valid;
       const auto plane = std::span(out.data).subspan(b * plane_bytes, plane_bytes);
-      out.band_has_data.push_back(clear_nodata(bands.dtype, plane, bands.required[b].nodata, one));
-      for (std::size_t i = 0; i < count; ++i) out.valid[i] = static_cast<std::uint8_t>(out.valid[i] & one[i]);
+      out.band_has_data.push_back(clear_nodata(bands.dtype, plane, bands.required[b].nodata, out.valid));
+      seen[b] = static_cast<std::uint8_t>(seen[b] | out.band_has_data.back());
+      if (!seen[b]) out.valid = std::move(before);
     }
     apply_masks(window, out.valid);
-    apply_border(window, out.valid);
   }
 
   void apply_masks(const Window& window, std::vector<std::uint8_t>& valid) const {
@@ -135,9 +143,12 @@ struct TileReader::State {
     }
   }
 
+  [[nodiscard]] bool detects_border() const {
+    return std::any_of(bands.required.begin(), bands.required.end(), [](const auto& b) { return b.nodata.by_border; });
+  }
+
   void apply_border(const Window& window, std::vector<std::uint8_t>& valid) const {
-    const bool wanted = std::any_of(bands.required.begin(), bands.required.end(), [](const auto& b) { return b.nodata.by_border; });
-    if (!wanted) return;
+    if (!detects_border()) return;
     if (!border) border = find_border();
     for (std::int64_t y = 0; y < window.height; ++y)
       for (std::int64_t x = 0; x < window.width; ++x)
@@ -149,15 +160,19 @@ struct TileReader::State {
     for_chunks([&](const Window& window) {
       std::vector<std::byte> data;
       read_planes(window, data, nullptr);
-      const auto count = static_cast<std::size_t>(window.width * window.height);
-      const auto plane_bytes = count * shard::byte_size(bands.dtype);
-      std::vector<std::uint8_t> zero(count, 1);
-      for (std::size_t b = 0; b < bands.required.size(); ++b)
-        if (bands.required[b].nodata.by_border) and_zero(bands.dtype, std::span(data).subspan(b * plane_bytes, plane_bytes), zero);
-      for (std::size_t i = 0; i < count; ++i)
-        if (zero[i]) zeros.set(window.col + std::int64_t(i) % window.width, window.row + std::int64_t(i) / window.width, true);
+      add_zeros(window, data, zeros);
     });
-    return connected_to_border(zeros);
+    return border_nodata(zeros);
+  }
+
+  void add_zeros(const Window& window, std::span<const std::byte> data, Bitmask& zeros) const {
+    const auto count = static_cast<std::size_t>(window.width * window.height);
+    const auto plane_bytes = count * shard::byte_size(bands.dtype);
+    std::vector<std::uint8_t> zero(count, 1);
+    for (std::size_t b = 0; b < bands.required.size(); ++b)
+      if (bands.required[b].nodata.by_border) and_zero(bands.dtype, data.subspan(b * plane_bytes, plane_bytes), zero);
+    for (std::size_t i = 0; i < count; ++i)
+      if (zero[i]) zeros.set(window.col + std::int64_t(i) % window.width, window.row + std::int64_t(i) / window.width, true);
   }
 
   /// All planes, (C, H, W); pixels outside a band's own raster are cleared in `valid` if given.
@@ -198,9 +213,10 @@ TileReader::TileReader(const Job& job, const std::string& source, std::vector<Ti
   s.files = std::move(files);
   const auto policy = open_policy_of(job, source);
   for (const auto& file : s.files) s.rasters.push_back(Raster::open(job.resolve(file.path), policy));
+  s.product = product_of(job, policy, s.files.front().path);
   std::optional<DataManifest> manifest;
   if (s.config.describe_as) manifest = load_data_manifest(*s.config.describe_as);
-  s.bands = choose_bands(s.config, manifest, s.files, s.rasters, bands_left_out, band_names);
+  s.bands = choose_bands(s.config, manifest, s.files, s.rasters, bands_left_out, band_names, s.product ? &*s.product : nullptr);
   s.grid = s.bands.required[0].place.raster;
   for (const auto& band : s.bands.required) s.described.push_back(band.band);
   s.check_sparse();
@@ -219,6 +235,8 @@ std::int64_t TileReader::block_height() const { return state_->info().block_heig
 std::int64_t TileReader::block_width() const { return state_->info().block_width; }
 bool TileReader::has_quality() const { return !state_->bands.quality.empty(); }
 const std::vector<Raster>& TileReader::rasters() const { return state_->rasters; }
+const ProductMetadata* TileReader::product() const { return state_->product ? &*state_->product : nullptr; }
+bool TileReader::detects_border() const { return state_->detects_border(); }
 
 TileReader::Pixels TileReader::read(const Window& window) const {
   Pixels out;
@@ -226,11 +244,22 @@ TileReader::Pixels TileReader::read(const Window& window) const {
   return out;
 }
 
+TileReader::Pixels TileReader::look(const Window& window, std::vector<std::uint8_t>& seen, Bitmask& zeros) const {
+  Pixels out;
+  out.valid.assign(static_cast<std::size_t>(window.width * window.height), 1);
+  state_->read_planes(window, out.data, &out.valid);
+  state_->apply_nodata(window, seen, out);
+  if (detects_border()) state_->add_zeros(window, out.data, zeros);
+  return out;
+}
+
 void TileReader::read(const Window& window, Pixels& into) const {
   into.valid.assign(static_cast<std::size_t>(window.width * window.height), 1);
   into.band_has_data.clear();
   state_->read_planes(window, into.data, &into.valid);
-  state_->apply_nodata(window, into);
+  std::vector<std::uint8_t> all(state_->bands.required.size(), 1);
+  state_->apply_nodata(window, all, into);
+  state_->apply_border(window, into.valid);
 }
 
 Bitmask TileReader::valid_mask() const {
@@ -269,24 +298,25 @@ std::vector<std::int64_t> integers(shard::DType dtype, std::span<const std::byte
 }  // namespace
 
 std::optional<Bitmask> TileReader::cloud_mask() const {
-  const auto& s = *state_;
-  if (s.bands.quality.empty()) return std::nullopt;
+  if (!has_quality()) return std::nullopt;
   Bitmask mask(width(), height());
-  s.for_chunks([&](const Window& window) {
-    const auto count = static_cast<std::size_t>(window.width * window.height);
-    for (const auto& rule : s.bands.quality) {
-      const auto& raster = s.rasters[rule.place.raster];
-      const auto dtype = raster.info().bands[static_cast<std::size_t>(rule.place.band)].dtype;
-      std::vector<std::byte> plane(count * shard::byte_size(dtype));
-      std::vector<std::uint8_t> inside(count, 1);
-      if (rule.place.pixel_from_pixel) read_nearest(raster, rule.place, window, plane, inside);
-      else raster.read(rule.place.band, window, plane);
-      const auto values = integers(dtype, plane);
-      for (std::size_t i = 0; i < count; ++i)
-        if (inside[i] && is_rejected(values[i], rule)) mask.set(window.col + std::int64_t(i) % window.width, window.row + std::int64_t(i) / window.width, true);
-    }
-  });
+  state_->for_chunks([&](const Window& window) { add_clouds(window, mask); });
   return mask;
+}
+
+void TileReader::add_clouds(const Window& window, Bitmask& mask) const {
+  const auto count = static_cast<std::size_t>(window.width * window.height);
+  for (const auto& rule : state_->bands.quality) {
+    const auto& raster = state_->rasters[rule.place.raster];
+    const auto dtype = raster.info().bands[static_cast<std::size_t>(rule.place.band)].dtype;
+    std::vector<std::byte> plane(count * shard::byte_size(dtype));
+    std::vector<std::uint8_t> inside(count, 1);
+    if (rule.place.pixel_from_pixel) read_nearest(raster, rule.place, window, plane, inside);
+    else raster.read(rule.place.band, window, plane);
+    const auto values = integers(dtype, plane);
+    for (std::size_t i = 0; i < count; ++i)
+      if (inside[i] && is_rejected(values[i], rule)) mask.set(window.col + std::int64_t(i) % window.width, window.row + std::int64_t(i) / window.width, true);
+  }
 }
 
 OpenPolicy open_policy_of(const Job& job, const std::string& source) {

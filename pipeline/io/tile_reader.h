@@ -17,6 +17,7 @@
 #include "learn/config/dataset_file.h"
 #include "pipeline/config/job.h"
 #include "pipeline/io/open_policy.h"
+#include "pipeline/io/product_metadata.h"
 #include "pipeline/io/raster.h"
 
 namespace tilewright::pipeline {
@@ -24,13 +25,14 @@ namespace tilewright::pipeline {
 /// One file of an acquisition. band "" = all bands of the file; quality files too.
 struct TileFile {
   std::string path;  ///< "<root>:<relative>"
-  std::string band;
+  std::string band;                      ///< of a file whose bands are dates: the band's number, from 1
   bool is_quality = false;
 };
 
 struct TileBand {
   learn::BandInfo info;                  ///< name, wavelength, scale, nodata
   shard::DType dtype = shard::DType::u8;
+  bool is_bad = false;                   ///< by the file's own list of bad bands
 };
 
 /// Opens files lazily; not shared between threads. The pixel grid is that of the first band;
@@ -54,7 +56,8 @@ class TileReader {
   [[nodiscard]] std::int64_t block_height() const;
   [[nodiscard]] std::int64_t block_width() const;
   [[nodiscard]] bool has_quality() const;
-  [[nodiscard]] const std::vector<Raster>& rasters() const;  ///< one a file, in the order given
+  [[nodiscard]] const std::vector<Raster>& rasters() const;  ///< one a file or mosaic, in the order given
+  [[nodiscard]] const ProductMetadata* product() const;      ///< nullptr: no such file, or untrusted
 
   /// Pixels (C, H, W) of all required bands in dtype(), and validity (H, W): 1 where every required
   /// band is valid by the nodata rule (NaN is never valid). `window` lies inside the tile.
@@ -65,10 +68,17 @@ class TileReader {
   };
   [[nodiscard]] Pixels read(const geometry::Window& window) const;
   void read(const geometry::Window& window, Pixels& into) const;  ///< the same; `into` keeps its buffers
+  /// Read for a pass over the whole tile from its top. `seen` (C): bands that had data so far, and
+  /// afterwards also in this window; the others are left out of `valid`. Where detects_border(), the
+  /// zeros are set in `zeros` and `valid` does not know of them: see border_nodata.
+  [[nodiscard]] Pixels look(const geometry::Window& window, std::vector<std::uint8_t>& seen, geometry::Bitmask& zeros) const;
+  [[nodiscard]] bool detects_border() const;
   /// Validity of the whole tile, read block row by block row.
   [[nodiscard]] geometry::Bitmask valid_mask() const;
   /// Cloudy pixels of the whole tile on its grid; nullopt without quality data.
   [[nodiscard]] std::optional<geometry::Bitmask> cloud_mask() const;
+  /// Sets the cloudy pixels of a window in a mask of the whole tile.
+  void add_clouds(const geometry::Window& window, geometry::Bitmask& mask) const;
 
  private:
   struct State;

@@ -9,6 +9,8 @@
 #include <set>
 
 #include "geometry/error.h"
+#include "pipeline/io/header_bounds.h"
+#include "pipeline/stages/scan_bands.h"
 #include "pipeline/stages/scan_duplicates.h"
 #include "pipeline/stages/scan_inputs.h"
 #include "pipeline/stages/scan_tile.h"
@@ -24,13 +26,8 @@ struct ScannedSource {
   SourceInputs inputs;
   std::vector<ScannedTile> tiles;
   SourceBands bands;  ///< of the tiles that agree; empty if no tile could be opened
+  std::vector<std::string> bad;  ///< left out because a file says so
 };
-
-std::vector<std::string> names_of(const std::vector<TileBand>& bands) {
-  std::vector<std::string> out;
-  for (const auto& band : bands) out.push_back(band.info.name);
-  return out;
-}
 
 /// Progress from several threads, one call at a time.
 class Counter {
@@ -71,85 +68,54 @@ std::vector<std::size_t> tiles_where(const ScannedSource& source, const Wanted& 
   return out;
 }
 
-/// What the tiles of a source have to agree on, to lie in one array.
-struct Kind {
-  std::vector<std::string> names;
-  shard::DType dtype = shard::DType::u8;
-  auto operator<=>(const Kind&) const = default;
-};
-
-/// Most tiles decide over the number of bands, then the pixel type, then the names; at a tie the
-/// least. Bands of one file go by their place, so that other names of equal number are the same.
-template <class Key>
-std::optional<Key> most_frequent(const std::vector<ScannedTile>& tiles, const auto& key_of) {
-  std::map<Key, int> counts;
-  for (const auto& tile : tiles)
-    if (const auto key = key_of(tile)) ++counts[*key];
-  std::optional<Key> best;
-  for (const auto& [key, count] : counts)
-    if (!best || count > counts[*best]) best = key;
-  return best;
+/// No part of the area comes nearer to the box than a tenth of the box's size; not told near the poles.
+bool is_far(const geometry::Box& box, const geometry::GeoMultiPolygon& area) {
+  constexpr double kPolar_deg = 80;
+  if (box.max_y > kPolar_deg || box.min_y < -kPolar_deg || box.max_x - box.min_x > 90) return false;
+  const double margin = 0.1 * std::max(box.max_x - box.min_x, box.max_y - box.min_y);
+  for (const auto& polygon : area) {
+    const auto other = geometry::bounds(geometry::GeoMultiPolygon{polygon});
+    if (other.min_x <= box.max_x + margin && box.min_x - margin <= other.max_x && other.min_y <= box.max_y + margin && box.min_y - margin <= other.max_y) return false;
+  }
+  return true;
 }
 
-bool is_grouped(const ScannedTile& tile) { return !tile.files.empty() && !tile.files.front().band.empty(); }
+/// Tiles that lie far from `area` are known by their headers: their pixels need not be read.
+void remove_far_tiles(ScannedSource& source, const SourceContext& how) {
+  if (how.area.empty()) return;
+  std::map<std::string, std::shared_ptr<const geometry::Crs>> systems;
+  std::vector<std::size_t> which;
+  std::vector<PlacedGrid> grids;
+  for (std::size_t i = 0; i < source.tiles.size(); ++i) {
+    const auto& tile = source.tiles[i];
+    if (tile.row.status != "ok" || !tile.grid) continue;
+    auto& crs = systems[tile.grid->crs_wkt];
+    if (!crs) crs = std::make_shared<geometry::Crs>(geometry::Crs::from_text(tile.grid->crs_wkt));
+    which.push_back(i);
+    grids.push_back({tile.grid->affine, tile.grid->width_px, tile.grid->height_px, crs});
+  }
+  constexpr int kPoints = 21;
+  const auto boxes = boxes_in_degrees(grids, kPoints);
+  for (std::size_t n = 0; n < which.size(); ++n)
+    if (boxes[n] && is_far(*boxes[n], how.area)) reject(source.tiles[which[n]], "removed", Reason::outside_area, "the raster does not touch `area`");
+}
 
-std::optional<Kind> agreed_kind(const std::vector<ScannedTile>& tiles) {
-  const auto usable = [](const ScannedTile& tile) { return !tile.bands.empty() && tile.row.status == "ok"; };
-  const auto count = most_frequent<std::size_t>(tiles, [&](const auto& t) { return usable(t) ? std::optional(t.bands.size()) : std::nullopt; });
-  if (!count) return std::nullopt;
-  const auto dtype = most_frequent<shard::DType>(
-      tiles, [&](const auto& t) { return usable(t) && t.bands.size() == *count ? std::optional(t.bands[0].dtype) : std::nullopt; });
-  const auto names = most_frequent<std::vector<std::string>>(tiles, [&](const auto& t) {
-    return usable(t) && t.bands.size() == *count && t.bands[0].dtype == *dtype ? std::optional(names_of(t.bands)) : std::nullopt;
+/// Fingerprints can be made to meet: tiles of other files with an equal one are compared by SHA-256.
+void tell_apart(ScannedSource& source, const SourceContext& how, const RunContext& context) {
+  std::map<std::string, std::vector<std::size_t>> by_content;
+  for (std::size_t i = 0; i < source.tiles.size(); ++i)
+    if (source.tiles[i].row.status == "ok") by_content[source.tiles[i].content].push_back(i);
+  std::vector<std::size_t> unsure;
+  for (const auto& [content, same] : by_content)
+    if (same.size() > 1) unsure.insert(unsure.end(), same.begin(), same.end());
+  const auto memory = context.memory_bytes / static_cast<std::size_t>(8 * std::max(1, context.threads));
+  tbb::task_arena arena(std::max(1, context.threads));
+  arena.execute([&] {
+    tbb::parallel_for(std::size_t{0}, unsure.size(), [&](std::size_t n) {
+      context.check_stop();
+      keep_exact_content(source.inputs.acquisitions[unsure[n]], how, source.bands.left_out, memory, source.tiles[unsure[n]]);
+    });
   });
-  return Kind{*names, *dtype};
-}
-
-/// Quarantines tiles whose bands are not those of the source.
-void require_kind(ScannedSource& source, const Kind& kind) {
-  for (auto& tile : source.tiles) {
-    if (tile.bands.empty() || tile.row.status != "ok") continue;
-    const auto names = names_of(tile.bands);
-    const auto missing = std::find_if(kind.names.begin(), kind.names.end(), [&](const auto& n) { return std::find(names.begin(), names.end(), n) == names.end(); });
-    std::string text;
-    auto reason = Reason::wrong_band_count;
-    if (is_grouped(tile) && missing != kind.names.end()) {
-      reason = Reason::missing_band;
-      text = "has no file of band " + *missing;
-    } else if (names.size() != kind.names.size()) {
-      text = "has " + std::to_string(names.size()) + " bands, most of the source have " + std::to_string(kind.names.size()) + "; put it into a source of its own";
-    } else if (tile.bands[0].dtype != kind.dtype) {
-      reason = Reason::mixed_dtype;
-      text = "is " + std::string(shard::name(tile.bands[0].dtype)) + ", most of the source are " + std::string(shard::name(kind.dtype)) + "; put it into a source of its own";
-    }
-    if (text.empty()) continue;
-    tile.row.geom.clear();
-    tile.bands.clear();
-    reject(tile, "quarantined", reason, text);
-  }
-}
-
-bool was_looked_at(const ScannedTile& tile) { return !tile.bands.empty() && tile.band_has_data.size() == tile.bands.size(); }
-
-/// Bands without a valid pixel in any tile. None if no band has any.
-std::vector<std::string> empty_bands(const ScannedSource& source) {
-  std::vector<bool> has_data;
-  for (const auto& tile : source.tiles) {
-    if (!was_looked_at(tile)) continue;
-    has_data.resize(tile.bands.size(), false);
-    for (std::size_t b = 0; b < tile.band_has_data.size(); ++b) has_data[b] = has_data[b] || tile.band_has_data[b];
-  }
-  std::vector<std::string> out;
-  for (std::size_t b = 0; b < has_data.size(); ++b)
-    if (!has_data[b]) out.push_back(source.bands.all[b].info.name);
-  return out.size() == has_data.size() ? std::vector<std::string>() : out;
-}
-
-/// Nodata differs between files, wavelengths hardly: the first tile with the agreed names speaks.
-std::vector<TileBand> describe_bands(const ScannedSource& source, const Kind& kind) {
-  for (const auto& tile : source.tiles)
-    if (!tile.bands.empty() && names_of(tile.bands) == kind.names && tile.bands[0].dtype == kind.dtype) return tile.bands;
-  return {};
 }
 
 /// Bands of every file first, so that pixels are read only of tiles that fit together.
@@ -163,16 +129,22 @@ ScannedSource scan_once(const StageInput& in, const std::string& name, const Run
   scan_tiles(source, tiles_where(source, [](auto) { return true; }), how, Depth::bands, hashes, context);
   const auto kind = agreed_kind(source.tiles);
   if (!kind) return source;
-  source.bands.all = describe_bands(source, *kind);
-  require_kind(source, *kind);
+  source.bands.all = describe_bands(source.tiles, *kind);
+  require_kind(source.tiles, *kind);
+  remove_far_tiles(source, how);
   how.names = kind->names;
+  source.bad = how.left_out = bad_bands(source.tiles, *kind);
   scan_tiles(source, tiles_where(source, [&](auto i) { return source.tiles[i].row.status == "ok"; }), how, Depth::pixels, hashes, context);
-  source.bands.left_out = empty_bands(source);
-  if (!source.bands.left_out.empty()) {
-    // Validity asks for all required bands, so it has to be found again without these.
+  const auto empty = empty_bands(source.tiles);
+  for (const auto& band : kind->names)
+    if (holds(source.bad, band) || holds(empty, band)) source.bands.left_out.push_back(band);
+  if (is_other_grid(source.tiles, *kind, source.bad, source.bands.left_out)) {
     how.left_out = source.bands.left_out;
     scan_tiles(source, tiles_where(source, [&](auto i) { return was_looked_at(source.tiles[i]); }), how, Depth::pixels, hashes, context);
+  } else {
+    for (auto& tile : source.tiles) settle_bands(tile, empty);
   }
+  tell_apart(source, how, context);
   mark_duplicates(source.tiles);
   return source;
 }
@@ -193,8 +165,10 @@ ScannedSource scan_source(const StageInput& in, const std::string& name, const R
 void write_source(index::Manifest& manifest, const ScannedSource& source) {
   for (const auto& row : source.inputs.ungrouped) index::insert(manifest, row);
   for (const auto& band : source.bands.left_out)
-    index::insert(manifest, index::RejectionRow{"scan", source.name + "/" + band, std::string(index::code(Reason::band_all_nodata)),
-                                                "the band is nodata in all tiles of the source and is left out"});
+    index::insert(manifest, index::RejectionRow{"scan", source.name + "/" + band,
+                                                std::string(index::code(Reason::band_all_nodata)),
+                                                holds(source.bad, band) ? "a file of the source marks the band as bad; it is left out"
+                                                                        : "the band is nodata in all tiles of the source and is left out"});
   write_source_bands(manifest, source.name, source.bands);
 }
 
@@ -229,11 +203,18 @@ std::vector<index::TileRow> gone_tiles(const StageInput& in, const std::vector<S
 }
 
 void add_notes(const ScannedSource& source, StageReport& report) {
-  if (!source.bands.left_out.empty()) {
+  const auto tell = [&](const char* what, bool bad) {
     std::string names;
-    for (const auto& band : source.bands.left_out) names += (names.empty() ? "" : ", ") + band;
-    report.notes.push_back(source.name + ": " + std::to_string(source.bands.left_out.size()) + " bands are nodata in all tiles and are left out: " + names);
-  }
+    int count = 0;
+    for (const auto& band : source.bands.left_out) {
+      if (holds(source.bad, band) != bad) continue;
+      names += (names.empty() ? "" : ", ") + band;
+      ++count;
+    }
+    if (count > 0) report.notes.push_back(source.name + ": " + std::to_string(count) + what + names);
+  };
+  tell(" bands are nodata in all tiles and are left out: ", false);
+  tell(" bands are marked as bad in a file and are left out: ", true);
   std::map<std::string, int> side_cars;
   for (const auto& tile : source.tiles)
     for (const auto& name : tile.side_cars) ++side_cars[name.ends_with(".aux.xml") ? ".aux.xml" : std::filesystem::path(name).extension().string()];

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
-#include <tuple>
+#include <optional>
+#include <utility>
+
+#include "index/self_join.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -13,9 +16,32 @@ namespace {
 constexpr std::int64_t kMostSecondsApart = 60;
 constexpr double kLeastIou = 0.9;
 
+/// Numbers in a version count as numbers: 5.9 is older than 5.10. Negative: a is older.
+int compare_versions(const std::string& a, const std::string& b) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  for (std::size_t i = 0, j = 0;;) {
+    if (i == a.size() || j == b.size()) return i < a.size() ? 1 : j < b.size() ? -1 : 0;
+    if (!is_digit(a[i]) || !is_digit(b[j])) {
+      if (a[i] != b[j]) return a[i] < b[j] ? -1 : 1;
+      ++i;
+      ++j;
+      continue;
+    }
+    const auto number = [&](const std::string& text, std::size_t& at) {
+      while (at < text.size() && text[at] == '0') ++at;
+      const auto begin = at;
+      while (at < text.size() && is_digit(text[at])) ++at;
+      return text.substr(begin, at - begin);
+    };
+    const auto x = number(a, i), y = number(b, j);
+    if (x.size() != y.size()) return x.size() < y.size() ? -1 : 1;
+    if (x != y) return x < y ? -1 : 1;
+  }
+}
+
 bool is_better(const ScannedTile& a, const ScannedTile& b) {
   if (a.valid_area_m2 != b.valid_area_m2) return a.valid_area_m2 > b.valid_area_m2;
-  if (a.version != b.version) return a.version > b.version;
+  if (const int order = compare_versions(a.version, b.version); order != 0) return order > 0;
   return a.row.tile_id < b.row.tile_id;
 }
 
@@ -31,27 +57,28 @@ bool same_footprint(const ScannedTile& a, const ScannedTile& b) {
   return high > 0 && low / high >= kLeastIou && iou(a, b) >= kLeastIou;
 }
 
-/// Kept tiles by content and by time.
-class Kept {
- public:
-  [[nodiscard]] const ScannedTile* equal_to(const ScannedTile& tile) const {
-    if (const auto found = by_content_.find(tile.content); found != by_content_.end()) return found->second;
-    if (!tile.row.time_known || !tile.row.acquired) return nullptr;
-    const auto at = seconds_of(*tile.row.acquired);
-    const ScannedTile* best = nullptr;
-    for (auto it = by_time_.lower_bound(at - kMostSecondsApart); it != by_time_.end() && it->first <= at + kMostSecondsApart; ++it)
-      if ((!best || is_better(*it->second, *best)) && same_footprint(*it->second, tile)) best = it->second;
-    return best;
+/// For each tile those with known times at most a minute apart whose boxes touch: a hundred thousand
+/// chips of one second are compared with their neighbours only.
+std::vector<std::vector<std::size_t>> neighbours(const std::vector<ScannedTile*>& tiles) {
+  std::vector<std::pair<std::int64_t, std::size_t>> timed;
+  for (std::size_t i = 0; i < tiles.size(); ++i)
+    if (tiles[i]->row.time_known && tiles[i]->row.acquired) timed.emplace_back(seconds_of(*tiles[i]->row.acquired), i);
+  std::sort(timed.begin(), timed.end());
+  std::vector<std::vector<std::size_t>> out(tiles.size());
+  for (std::size_t begin = 0, end = 0; begin < timed.size(); begin = end) {
+    std::vector<geometry::Box> boxes;
+    for (end = begin; end < timed.size() && (end == begin || timed[end].first - timed[end - 1].first <= kMostSecondsApart); ++end)
+      boxes.push_back(geometry::bounds(tiles[timed[end].second]->row.geom));
+    if (boxes.size() < 2) continue;
+    for (const auto& [a, b] : index::touching_pairs(boxes)) {
+      const auto &x = timed[begin + a], &y = timed[begin + b];
+      if (std::abs(x.first - y.first) > kMostSecondsApart) continue;
+      out[x.second].push_back(y.second);
+      out[y.second].push_back(x.second);
+    }
   }
-  void add(const ScannedTile& tile) {
-    by_content_.emplace(tile.content, &tile);
-    if (tile.row.time_known && tile.row.acquired) by_time_.emplace(seconds_of(*tile.row.acquired), &tile);
-  }
-
- private:
-  std::map<std::string, const ScannedTile*> by_content_;
-  std::multimap<std::int64_t, const ScannedTile*> by_time_;
-};
+  return out;
+}
 
 }  // namespace
 
@@ -60,15 +87,23 @@ void mark_duplicates(std::vector<ScannedTile>& tiles) {
   for (auto& tile : tiles)
     if (tile.row.status == "ok") order.push_back(&tile);
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return is_better(*a, *b); });
-  Kept kept;
-  for (auto* tile : order) {
-    const auto* same = kept.equal_to(*tile);
+  const auto near = neighbours(order);
+  std::map<std::string, std::size_t> by_content;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    auto& tile = *order[i];
+    std::optional<std::size_t> same;
+    if (const auto found = by_content.find(tile.content); found != by_content.end()) same = found->second;
+    // The best of the kept ones: order is from the best on.
+    for (const auto other : near[i])
+      if (!same || (other < *same && tile.content != order[*same]->content))
+        if (other < i && order[other]->row.status == "ok" && same_footprint(*order[other], tile)) same = other;
     if (!same) {
-      kept.add(*tile);
+      by_content.emplace(tile.content, i);
       continue;
     }
-    reject(*tile, "duplicate", index::Reason::duplicate, "the same acquisition as " + same->row.path + " (" + same->row.tile_id + "), which is kept");
-    tile->row.duplicate_of = same->row.tile_id;
+    const auto& kept = order[*same]->row;
+    reject(tile, "duplicate", index::Reason::duplicate, "the same acquisition as " + kept.path + " (" + kept.tile_id + "), which is kept");
+    tile.row.duplicate_of = kept.tile_id;
   }
 }
 

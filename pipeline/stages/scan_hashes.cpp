@@ -13,6 +13,7 @@
 #include "geometry/error.h"
 #include "index/shard/sha256.h"
 #include "pipeline/io/band_manifest.h"
+#include "pipeline/io/product_metadata.h"
 #include "pipeline/stages/scan_inputs.h"
 #include "pipeline/stages/stage.h"
 
@@ -105,6 +106,9 @@ void add_side_cars(const Job& job, std::vector<std::string>& paths) {
     const auto short_world = extension.size() >= 2 ? std::string{extension.front(), extension.back(), 'w'} : std::string("wld");
     for (const auto& candidate : {paths[i] + ".msk", paths[i] + ".aux.xml", stem + "." + short_world, stem + "." + extension + "w", stem + ".wld", stem + ".hdr"})
       if (std::filesystem::is_regular_file(job.resolve(candidate))) paths.push_back(candidate);
+    const auto root = split_root(paths[i]).root;
+    const auto folder = job.resolve(root + ":");
+    if (const auto product = find_product_metadata(job.resolve(paths[i]), folder)) paths.push_back(root + ":" + product->lexically_relative(folder).generic_string());
   }
 }
 

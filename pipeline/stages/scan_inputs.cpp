@@ -8,6 +8,7 @@
 
 #include "geometry/error.h"
 #include "index/shard/sha256.h"
+#include "pipeline/io/dates.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -173,6 +174,23 @@ void sort_bands(const Grouper& grouper, Acquisition& acquisition) {
                                                                   "' of one acquisition; make `group` capture more");
 }
 
+std::string tile_id_of(const SourceConfig& config, const std::string& source, const std::string& key) {
+  return source + "-" + shard::sha256_hex(config.acquisition.value_or(source) + "\n" + key).substr(0, 12);
+}
+
+/// A file whose bands are dates is a tile a band; the band's number is part of its id.
+std::vector<Acquisition> one_each_date(const SourceConfig& config, const std::vector<Acquisition>& files, std::size_t dates) {
+  std::vector<Acquisition> out;
+  for (const auto& file : files) {
+    for (std::size_t n = 1; n <= dates; ++n) {
+      auto& date = out.emplace_back(file);
+      date.files.front().band = std::to_string(n);
+      date.tile_id = tile_id_of(config, file.source, file.key + "\n" + date.files.front().band);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 SourceInputs find_inputs(const Job& job, const std::string& source) {
@@ -198,10 +216,11 @@ SourceInputs find_inputs(const Job& job, const std::string& source) {
   for (auto& [key, acquisition] : by_key) {
     acquisition.source = source;
     acquisition.key = key;
-    acquisition.tile_id = source + "-" + shard::sha256_hex(config.acquisition.value_or(source) + "\n" + key).substr(0, 12);
+    acquisition.tile_id = tile_id_of(config, source, key);
     sort_bands(grouper, acquisition);
     out.acquisitions.push_back(std::move(acquisition));
   }
+  if (config.date && config.date->bands) out.acquisitions = one_each_date(config, out.acquisitions, read_date_list(job, *config.date->bands).size());
   add_quality_files(job, source, out.acquisitions);
   out.file_count = static_cast<std::int64_t>(paths_of(out).size());
   return out;

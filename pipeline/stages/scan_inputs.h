@@ -37,6 +37,7 @@ struct FileHash {
   std::string sha256;
   std::int64_t bytes = 0;
 };
+
 /// Content hashes by path; known stat tuples save reading (and are written where the manifest can
 /// be written). Threads as `threads`, 0 = all.
 std::map<std::string, FileHash> hash_files(const Job& job, index::Manifest& manifest, const std::vector<std::string>& paths, int threads);

@@ -1,139 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scans one acquisition in block rows: validity, content hash and footprint in one pass.
+// Looks at one acquisition: what its files say, then its pixels.
 #include "pipeline/stages/scan_tile.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
+#include <cstdio>
 #include <regex>
 
 #include "index/shard/sha256.h"
 #include "pipeline/io/vector_layer.h"
+#include "pipeline/stages/scan_footprint.h"
+#include "pipeline/stages/scan_pass.h"
 
 namespace tilewright::pipeline {
 namespace {
 
-using geometry::Bitmask;
-using geometry::Window;
 using index::ItemError;
 using index::Reason;
-
-/// More corners than this make a footprint too heavy for the graph: it is drawn coarser, and says so.
-constexpr std::int64_t kMostCorners = 200'000;
-
-std::span<const std::byte> bytes_of(const auto& value) { return std::as_bytes(std::span(&value, 1)); }
-
-/// Corners of the outline: 2 x 2 neighbourhoods with one, three or two diagonal pixels set.
-std::int64_t corner_count(const Bitmask& mask) {
-  std::int64_t count = 0;
-  const auto words = mask.words_per_row();
-  const std::vector<std::uint64_t> none(static_cast<std::size_t>(words), 0);
-  for (std::int64_t row = 0; row <= mask.height(); ++row) {
-    const auto* above = row > 0 ? mask.row_words(row - 1) : none.data();
-    const auto* below = row < mask.height() ? mask.row_words(row) : none.data();
-    std::uint64_t last_above = 0, last_below = 0;
-    for (std::int64_t w = 0; w < words; ++w) {
-      const auto left_above = (above[w] << 1) | last_above, left_below = (below[w] << 1) | last_below;
-      // A corner is where the step from row to row differs between two neighbouring columns.
-      const auto edge = above[w] ^ below[w], left_edge = left_above ^ left_below;
-      const auto diagonal = (above[w] ^ left_above) & edge & left_edge;
-      count += std::popcount(edge ^ left_edge) + 2 * std::popcount(diagonal);
-      last_above = above[w] >> 63;
-      last_below = below[w] >> 63;
-    }
-    count += std::int64_t((last_above ^ last_below) & 1U);
-  }
-  return count;
-}
-
-/// Half as many pixels each way; a pixel is set if at least half of its four are.
-Bitmask halved(const Bitmask& mask) {
-  Bitmask out((mask.width() + 1) / 2, (mask.height() + 1) / 2);
-  const auto get = [&](std::int64_t col, std::int64_t row) { return col < mask.width() && row < mask.height() && mask.get(col, row) ? 1 : 0; };
-  for (std::int64_t row = 0; row < out.height(); ++row)
-    for (std::int64_t col = 0; col < out.width(); ++col)
-      if (get(2 * col, 2 * row) + get(2 * col + 1, 2 * row) + get(2 * col, 2 * row + 1) + get(2 * col + 1, 2 * row + 1) >= 2) out.set(col, row, true);
-  return out;
-}
-
-geometry::GeoMultiPolygon footprint(const TileReader& reader, Bitmask mask, ScannedTile& tile) {
-  double factor = 1;
-  while (corner_count(mask) > kMostCorners) {
-    auto next = halved(mask);
-    if (next.count() == 0) break;
-    mask = std::move(next);
-    factor *= 2;
-  }
-  const auto affine = reader.affine();
-  const geometry::Affine coarse{affine.a * factor, affine.b * factor, affine.c, affine.d * factor, affine.e * factor, affine.f};
-  if (factor > 1)
-    tile.notes.push_back("the footprint of " + tile.row.path + " is drawn at 1/" + std::to_string(int(factor)) + " of its resolution: its outline has more than " +
-                         std::to_string(kMostCorners) + " corners; valid_frac and windows stay exact");
-  const auto outline = geometry::map_from_pixel(coarse, geometry::outline(mask));
-  std::optional<geometry::GeoMultiPolygon> out;
-  try {
-    out = geometry::geographic(outline, reader.crs());
-  } catch (const Error& error) {
-    throw ItemError(Reason::not_mappable, std::string("its outline cannot be brought to longitude and latitude: ") + error.what());
-  }
-  if (!out || out->empty())
-    throw ItemError(Reason::not_mappable, "its outline cannot be brought to longitude and latitude: the corners lie outside the area of " +
-                                              (reader.crs().name().empty() ? "its CRS" : reader.crs().name()));
-  return *out;
-}
-
-/// Reads all pixels once, in bands of rows that fit the budget.
-class Pass {
- public:
-  Pass(const TileReader& reader, std::size_t memory_bytes) : reader_(reader), mask_(reader.width(), reader.height()), band_has_data_(reader.bands().size(), false) {
-    const auto row_bytes = static_cast<std::size_t>(reader.width()) * (shard::byte_size(reader.dtype()) + 2) * reader.bands().size();
-    const auto fitting = static_cast<std::int64_t>(std::clamp<std::size_t>(memory_bytes, std::size_t{1} << 20, std::size_t{64} << 20) / row_bytes);
-    const auto block = std::max<std::int64_t>(1, reader.block_height());
-    rows_ = std::clamp<std::int64_t>(fitting >= block ? fitting / block * block : fitting, 1, reader.height());
-    hash_.update(reader.crs().wkt());
-    hash_.update(bytes_of(reader.affine()));
-    const std::int64_t shape[4] = {static_cast<std::int64_t>(reader.bands().size()), reader.height(), reader.width(), static_cast<std::int64_t>(reader.dtype())};
-    hash_.update(bytes_of(shape));
-  }
-
-  void run() {
-    for (std::int64_t row = 0; row < reader_.height(); row += rows_) take({0, row, reader_.width(), std::min(rows_, reader_.height() - row)});
-  }
-
-  [[nodiscard]] const Bitmask& mask() const { return mask_; }
-  [[nodiscard]] const std::vector<bool>& band_has_data() const { return band_has_data_; }
-  std::string content() { return shard::hex(hash_.finish()); }
-
- private:
-  void take(const Window& window) {
-    const auto pixels = reader_.read(window);
-    const auto row_px = static_cast<std::size_t>(window.width), row_bytes = row_px * shard::byte_size(reader_.dtype());
-    const auto plane_bytes = row_bytes * static_cast<std::size_t>(window.height);
-    for (std::size_t b = 0; b < band_has_data_.size(); ++b) band_has_data_[b] = band_has_data_[b] || pixels.band_has_data[b];
-    for (std::size_t y = 0; y < static_cast<std::size_t>(window.height); ++y) {
-      // Row by row, so that the hash does not depend on how many rows are read at once.
-      for (std::size_t b = 0; b < band_has_data_.size(); ++b) hash_.update(std::span(pixels.data).subspan(b * plane_bytes + y * row_bytes, row_bytes));
-      const auto valid = std::span(pixels.valid).subspan(y * row_px, row_px);
-      hash_.update(std::as_bytes(valid));
-      set_runs(valid, window.row + static_cast<std::int64_t>(y));
-    }
-  }
-
-  void set_runs(std::span<const std::uint8_t> valid, std::int64_t row) {
-    for (std::size_t col = 0; col < valid.size();) {
-      const auto begin = std::find_if(valid.begin() + std::ptrdiff_t(col), valid.end(), [](auto v) { return v != 0; });
-      const auto end = std::find(begin, valid.end(), std::uint8_t{0});
-      if (begin != end) mask_.set_run(begin - valid.begin(), end - valid.begin(), row, true);
-      col = static_cast<std::size_t>(end - valid.begin());
-    }
-  }
-
-  const TileReader& reader_;
-  Bitmask mask_;
-  std::vector<bool> band_has_data_;
-  shard::Sha256 hash_;
-  std::int64_t rows_ = 1;
-};
 
 /// Sentinel-2 baseline (N0204) or Landsat processing day, from metadata or name.
 std::string processing_version(const std::map<std::string, std::string>& metadata, const std::string& path) {
@@ -158,6 +41,7 @@ void describe_raster(const TileReader& reader, index::TileRow& row) {
 
 void note_side_cars(const TileReader& reader, ScannedTile& tile) {
   for (const auto& raster : reader.rasters()) tile.side_cars.insert(tile.side_cars.end(), raster.info().side_cars.begin(), raster.info().side_cars.end());
+  if (reader.product()) tile.side_cars.push_back(reader.product()->file.filename().string());
   for (const auto& raster : reader.rasters())
     if (const auto ignored = raster.info().metadata.find("IGNORED_SIDE_CARS"); ignored != raster.info().metadata.end())
       tile.notes.push_back("untrusted: the side-cars" + (" " + ignored->second) + " are ignored; pixels that a mask hides count as valid");
@@ -169,34 +53,60 @@ bool is_outside_period(const SourceConfig& config, const Acquired& acquired) {
   return day < (*config.between)[0].substr(0, 10) || day > (*config.between)[1].substr(0, 10);
 }
 
+/// Why no pixel counts: nothing at all, or bands that are valid at different places.
+[[noreturn]] void fail_empty(const ScannedTile& tile) {
+  throw ItemError(Reason::all_nodata, "no pixel is valid in all " + std::to_string(tile.bands.size()) + " required bands");
+}
+
+void keep_footprint(const TileReader& reader, const geometry::Bitmask& valid, ScannedTile& tile) {
+  auto footprint = footprint_of(valid, reader.affine(), reader.crs());
+  tile.row.geom = std::move(footprint.polygons);
+  tile.valid_area_m2 = geometry::geodesic_area_m2(tile.row.geom);
+  if (footprint.reach_px <= 1) return;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", footprint.reach_px);
+  tile.notes.push_back("the footprint of " + tile.row.path + " is drawn coarser, its outline has too many corners: it reaches at most " + text +
+                       " px beyond a valid pixel; valid_frac and windows stay exact");
+}
+
 /// Validity, footprint and clouds of an opened acquisition; sets status removed where a filter says so.
 void look_at_pixels(const TileReader& reader, const SourceContext& source, std::size_t memory_bytes, ScannedTile& tile) {
   const auto& config = source.job.source(source.source);
-  Pass pass(reader, memory_bytes);
-  pass.run();
-  tile.band_has_data = pass.band_has_data();
-  tile.content = pass.content();
-  const auto valid = pass.mask().count();
-  if (valid == 0) {
-    const bool some = std::find(tile.band_has_data.begin(), tile.band_has_data.end(), true) != tile.band_has_data.end();
-    const auto none = std::find(tile.band_has_data.begin(), tile.band_has_data.end(), false);
-    if (some && none != tile.band_has_data.end())
-      throw ItemError(Reason::band_all_nodata, "band " + tile.bands[static_cast<std::size_t>(none - tile.band_has_data.begin())].info.name + " has no valid pixel");
-    throw ItemError(Reason::all_nodata, "no pixel is valid in all " + std::to_string(tile.bands.size()) + " required bands");
-  }
+  const auto pixels = look_at_all_pixels(reader, memory_bytes);
+  tile.band_has_data = pixels.band_has_data;
+  tile.content = pixels.fingerprint;
+  const auto valid = pixels.valid.count();
+  if (valid == 0) fail_empty(tile);
   tile.row.valid_frac = double(valid) / (double(reader.width()) * double(reader.height()));
-  tile.row.geom = footprint(reader, pass.mask(), tile);
-  tile.valid_area_m2 = geometry::geodesic_area_m2(tile.row.geom);
-  tile.grid = {tile.row.tile_id, reader.affine(), reader.crs().wkt(), reader.width(), reader.height()};
-  tile.masks.valid = geometry::RunMask::from(pass.mask()).encoded();
-  if (const auto clouds = reader.cloud_mask()) {
-    tile.row.cloud_frac = double((*clouds & pass.mask()).count()) / double(valid);
-    tile.masks.cloud = geometry::RunMask::from(*clouds).encoded();
+  keep_footprint(reader, pixels.valid, tile);
+  tile.masks.valid = geometry::RunMask::from(pixels.valid).encoded();
+  if (pixels.cloud) {
+    tile.row.cloud_frac = double((*pixels.cloud & pixels.valid).count()) / double(valid);
+    tile.masks.cloud = geometry::RunMask::from(*pixels.cloud).encoded();
+  } else if (reader.product()) {
+    tile.row.cloud_frac = reader.product()->cloud_frac;
   }
   if (!source.area.empty() && geometry::intersection(tile.row.geom, source.area).empty())
     reject(tile, "removed", Reason::outside_area, "the footprint does not touch `area`");
   else if (config.max_cloud_frac && tile.row.cloud_frac && *tile.row.cloud_frac > *config.max_cloud_frac)
     reject(tile, "removed", Reason::too_cloudy, "cloud_frac is " + std::to_string(*tile.row.cloud_frac) + ", more than max_cloud_frac");
+}
+
+void check_date_count(const SourceContext& source, const TileReader& reader) {
+  if (source.date_count == 0) return;
+  std::size_t bands = 0;
+  for (const auto& band : reader.rasters().front().info().bands) bands += band.is_alpha ? 0 : 1;
+  if (bands != source.date_count)
+    throw ItemError(Reason::wrong_band_count, reader.rasters().front().file().filename().string() + " has " + std::to_string(bands) + " bands, the list of dates has " +
+                                                  std::to_string(source.date_count) + "; correct date.bands");
+}
+
+/// The job's rule, else the product's own metadata.
+Acquired acquired_of(const Acquisition& acquisition, const SourceContext& source, const TileReader& reader) {
+  const auto& metadata = reader.rasters().front().info().metadata;
+  const auto given = source.dates.acquired(acquisition.files.front().path, metadata, acquisition.files.front().band);
+  if (source.dates.is_given() || !reader.product() || !reader.product()->acquired) return given;
+  return {reader.product()->acquired, true};
 }
 
 /// Of the band files alone: quality rasters in files of their own do not change what a tile is.
@@ -237,8 +147,9 @@ geometry::GeoMultiPolygon box_of_degrees(double west, double south, double east,
 }  // namespace
 
 SourceContext source_context(const Job& job, const std::string& source) {
-  SourceContext out{job, source, DateRule(job, source), {}, {}, {}};
+  SourceContext out{job, source, DateRule(job, source), {}, {}, {}, 0};
   const auto& config = job.source(source);
+  if (config.date && config.date->bands) out.date_count = read_date_list(job, *config.date->bands).size();
   if (!config.area) return out;
   if (config.area->bounds) {
     const auto& [west, south, east, north] = *config.area->bounds;
@@ -270,10 +181,13 @@ ScannedTile scan_tile(const Acquisition& acquisition, const SourceContext& sourc
     const TileReader reader(source.job, source.source, acquisition.files, source.left_out, source.names);
     const auto& metadata = reader.rasters().front().info().metadata;
     describe_raster(reader, tile.row);
+    tile.grid = {tile.row.tile_id, reader.affine(), reader.crs().wkt(), reader.width(), reader.height()};
     tile.bands = reader.bands();
-    tile.version = processing_version(metadata, tile.row.path);
+    tile.version = reader.product() ? reader.product()->version : "";
+    if (tile.version.empty()) tile.version = processing_version(metadata, tile.row.path);
     note_side_cars(reader, tile);
-    const auto acquired = source.dates.acquired(tile.row.path, metadata);
+    check_date_count(source, reader);
+    const auto acquired = acquired_of(acquisition, source, reader);
     tile.row.acquired = acquired.time;
     tile.row.time_known = acquired.time_known;
     if (is_outside_period(source.job.source(source.source), acquired))
@@ -282,9 +196,21 @@ ScannedTile scan_tile(const Acquisition& acquisition, const SourceContext& sourc
       look_at_pixels(reader, source, memory_bytes, tile);
   } catch (const ItemError& error) {
     tile.row.geom.clear();
+    tile.grid.reset();
     reject(tile, "quarantined", error.reason(), error.what());
   }
   return tile;
+}
+
+void keep_exact_content(const Acquisition& acquisition, const SourceContext& source, const std::vector<std::string>& left_out, std::size_t memory_bytes,
+                        ScannedTile& tile) {
+  try {
+    tile.content = exact_content(TileReader(source.job, source.source, acquisition.files, left_out, source.names), memory_bytes);
+  } catch (const ItemError& error) {
+    tile.row.geom.clear();
+    tile.grid.reset();
+    reject(tile, "quarantined", error.reason(), error.what());
+  }
 }
 
 }  // namespace tilewright::pipeline

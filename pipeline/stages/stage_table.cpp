@@ -86,7 +86,7 @@ std::string hash_run_inputs(const StageInput& in) {
 
 /// name, needs, sections, version, wanted, foresee, inputs, run
 constexpr std::array kStages{
-    StageRow{"scan", "", "sources limits.untrusted", 2, always, foresee_scan, hash_scan_inputs, run_scan},
+    StageRow{"scan", "", "sources limits.untrusted", 3, always, foresee_scan, hash_scan_inputs, run_scan},
     StageRow{"graph", "scan", "", 2, always, nothing_foreseen, nothing, run_graph},
     StageRow{"views", "scan graph", "grid views extract.resampling", 2, has_views, foresee_views, hash_view_inputs, run_views},
     StageRow{"extract", "views", "extract", 1, has_views, nothing_foreseen, nothing, run_extract},

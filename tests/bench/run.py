@@ -20,6 +20,8 @@ from rasterio.features import rasterize
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
+import scan_bench
+
 BIN = Path(sys.argv[1]).resolve()
 RASTERS, SIZE, BANDS = 150, 1024, 4
 
@@ -181,6 +183,7 @@ def measure(folder):
     total = peer_webdataset(folder)
     peer = clock(lambda: peer_webdataset(folder), 2)
     rows.append(("shard reading", gigabytes, "GB/s", total / peer / 1e9, "webdataset, bytes only"))
+    rows += scan_bench.rows(BIN, folder / "scan")
     start = clock(lambda: tilewright("--help"), 20)
     rows.append(("start of --help", start * 1000, "ms", 50, "the limit"))
     return rows

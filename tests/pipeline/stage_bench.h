@@ -28,6 +28,7 @@ class StageBench {
   }
   void write(const std::string& name, const TinyRaster& raster) const { write_raster(folder_.path() / "data" / name, raster); }
   void write_text(const std::string& name, const std::string& text) const { folder_.write(name, text); }
+  [[nodiscard]] const std::filesystem::path& path() const { return folder_.path(); }
   /// The inputs go away, the manifest stays.
   void remove_inputs() const { std::filesystem::remove_all(folder_ / "data"); }
   [[nodiscard]] index::Manifest manifest(const std::string& name = "manifest.gpkg") const {

@@ -60,11 +60,11 @@ std::int64_t corners_of(const geometry::PixelMultiPolygon& polygons) {
   return static_cast<std::int64_t>(count);
 }
 
-/// Lines for staircases where that halves the corners and the rings stay apart; a part of 1e-6 of the
+/// Lines for long staircases where that halves the corners and the rings stay apart; a part of 1e-6 of the
 /// area is for the way to degrees.
 geometry::PixelMultiPolygon short_outline(const Bitmask& mask, double& reach_px) {
   constexpr double kReach_px = 1, kArea = 5e-7;
-  constexpr std::int64_t kFewCorners = 32, kManyCorners = 20'000;
+  constexpr std::int64_t kFewCorners = 500, kManyCorners = 20'000;
   auto exact = geometry::outline(mask);
   const auto corners = corners_of(exact);
   if (reach_px > 0 || corners <= kFewCorners) return exact;

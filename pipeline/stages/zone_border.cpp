@@ -14,6 +14,8 @@ namespace tilewright::pipeline {
 namespace {
 
 constexpr double kSameGround_frac = 0.5;  ///< IoU above this is one place
+constexpr int kSouth = 32700;             ///< codes of southern UTM zones lie above
+constexpr int kToSouth = 100;             ///< from a zone to the one beyond the equator
 
 bool is_utm(int epsg) { return (epsg > 32600 && epsg <= 32660) || (epsg > 32700 && epsg <= 32760); }
 int number_of(int epsg) { return epsg % 100; }
@@ -46,7 +48,10 @@ class HomeSearch {
     const auto place = degrees_(geometry::lattice_affine(lattice_).map_from_pixel({static_cast<double>(col) + half_, static_cast<double>(row) + half_}));
     if (!place) return true;
     const int zone = geometry::utm_epsg({place->x, place->y});
-    return zone == lattice_.epsg || !in_use_.contains(zone);
+    if (in_use_.contains(zone)) return zone == lattice_.epsg;
+    // A zone without tiles of its own: beyond the equator it is left to the zone of that side, if there is one.
+    const bool is_same_side = (zone < kSouth) == (lattice_.epsg < kSouth);
+    return is_same_side || !in_use_.contains(lattice_.epsg < kSouth ? lattice_.epsg + kToSouth : lattice_.epsg - kToSouth);
   }
 
   /// Columns of the row around the middle of the zone.
@@ -90,11 +95,10 @@ double iou(const index::LocationRow& a, const index::LocationRow& b) {
   return all > 0 ? both / all : 0;
 }
 
-/// Near enough to the border of its zone, or beyond it, to meet a window of another zone.
-bool is_at_border(const geometry::Box& box, int epsg) {
+/// How far the box reaches beyond its zone, degrees; negative inside.
+double beyond_zone(const geometry::Box& box, int epsg) {
   const auto zone = degrees_of(epsg);
-  const double width = box.max_x - box.min_x, height = box.max_y - box.min_y;
-  return box.min_x - width < zone.min_x || box.max_x + width > zone.max_x || box.min_y - height < zone.min_y || box.max_y + height > zone.max_y;
+  return std::max({zone.min_x - box.min_x, box.max_x - zone.max_x, zone.min_y - box.min_y, box.max_y - zone.max_y});
 }
 
 }  // namespace
@@ -135,11 +139,14 @@ std::vector<std::size_t> claimed_elsewhere(std::span<const index::LocationRow> l
     std::size_t n;
   };
   std::vector<Claim> claims;
+  double farthest = 0;
   for (std::size_t n = 0; n < locations.size(); ++n) {
     if (!is_utm(locations[n].epsg)) continue;
-    const auto box = geometry::bounds(locations[n].geom);
-    if (is_at_border(box, locations[n].epsg)) claims.push_back({box, n});
+    claims.push_back({geometry::bounds(locations[n].geom), n});
+    farthest = std::max(farthest, beyond_zone(claims.back().box, locations[n].epsg));
   }
+  // Only what lies within that reach of its own border can meet a window of another zone.
+  std::erase_if(claims, [&](const Claim& claim) { return beyond_zone(claim.box, locations[claim.n].epsg) < -farthest; });
   std::ranges::sort(claims, [&](const Claim& a, const Claim& b) { return a.box.min_y != b.box.min_y ? a.box.min_y < b.box.min_y : a.n < b.n; });
   std::map<std::size_t, std::vector<std::size_t>> rivals;
   std::vector<Claim> open;

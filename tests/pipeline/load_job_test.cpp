@@ -318,7 +318,7 @@ runs: {r: {dataset: d, model: {name: upconv}}}
 predict: {run: r, polygons: true}
 )");
   const auto list = not_in_this_version(job);
-  EXPECT_THAT(list, ::testing::UnorderedElementsAre(StartsWith("sources.a.date.bands:"), StartsWith("datasets.d.views: all for the run r:"),
+  EXPECT_THAT(list, ::testing::UnorderedElementsAre(StartsWith("datasets.d.views: all for the run r:"),
                                                     StartsWith("predict.run: r, which stacks"), StartsWith("runs.r.model.name: upconv:"),
                                                     StartsWith("predict.polygons:")));
 }

@@ -119,7 +119,7 @@ TEST(Schema, AcceptsWhatDumpWrites) {
 TEST(Schema, RefusesWhatTheLoaderRefuses) {
   const auto schema = schema_of_job();
   for (const char* more : {"grid: {resolution_m: 0}\n", "views: {patch_px: 4}\n", "views: {placement: diagonal}\n", "viewz: {}\n", "limits: {untrusted: 1}\n",
-                           "extract: {resampling: cubic}\n", "split: {fractions: {train: 2}}\n", "grid: {origin_m: [1]}\n"}) {
+                           "extract: {resampling: lanczos}\n", "split: {fractions: {train: 2}}\n", "grid: {origin_m: [1]}\n"}) {
     EXPECT_NE(problems_of(kSmallJob + more), "") << more;
     EXPECT_NE(violation(schema, json_of_yaml(YAML::Load(kSmallJob + more)), ""), "") << more;
   }

@@ -224,7 +224,9 @@ TEST_F(Runner, TheLogNamesStageCodeAndReason) {
   broken.layers[0].second.vector = "labels/none.gpkg";
   EXPECT_THROW(run(broken), Error);
   broken = job({"layers.roads.width={attribute: no_such_field}"});
-  EXPECT_THAT(error_of([&] { run(broken); }, ErrorKind::config), HasSubstr("label: "));
+  EXPECT_THAT(error_of([&] { run(broken); }, ErrorKind::config), HasSubstr("no_such_field")) << "seen before any stage starts";
+  broken = job({"split.fractions={train: 0.98, val: 0.01, test: 0.01}"});
+  EXPECT_THAT(error_of([&] { run(broken); }, ErrorKind::failed), HasSubstr("split: "));
   std::istringstream lines(read_text(region() / "work/log.jsonl"));
   std::set<std::string> events;
   nlohmann::json last;
@@ -234,9 +236,9 @@ TEST_F(Runner, TheLogNamesStageCodeAndReason) {
     events.insert(last["event"]);
   }
   EXPECT_THAT(events, ElementsAre("stage done", "stage failed", "stage started"));
-  EXPECT_EQ(last["stage"], "label");
-  EXPECT_EQ(last["code"], "2");
-  EXPECT_THAT(last["reason"].get<std::string>(), HasSubstr("no_such_field"));
+  EXPECT_EQ(last["stage"], "split");
+  EXPECT_EQ(last["code"], "1");
+  EXPECT_THAT(last["reason"].get<std::string>(), HasSubstr("no location is left"));
 }
 
 TEST_F(Runner, ExplainsStagesTilesAndFiles) {

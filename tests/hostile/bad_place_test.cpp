@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Workspaces that cannot be used and disks that are full: nothing half-written, and the good job goes on.
 #include "index/manifest.h"
+#include "index/manifest_schema.h"
 #include "tests/hostile/hostile.h"
 
 namespace tilewright {
@@ -24,7 +25,7 @@ TEST_F(BadWorkspace, OfANewerVersionIsRefusedWithBothVersions) {
     opened.in_transaction([&] { index::set_meta(opened, "schema_version", "99"); });
   }
   const auto newer = read_text(manifest);
-  const std::vector<std::string> fragments{manifest.string(), "schema version is 99", "versions up to 1", "use a newer Tilewright"};
+  const std::vector<std::string> fragments{manifest.string(), "schema version is 99", "versions up to " + std::to_string(index::kSchemaVersion), "use a newer Tilewright"};
   expect_refused(run(), kFailed, fragments);
   expect_refused(tests::run_tilewright({"status", (region() / "job.yaml").string()}), kFailed, fragments);
   const auto verify = tests::run_tilewright({"verify", region().work().string()});

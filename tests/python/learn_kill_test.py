@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kill the program between curate and predict, run the same command again: the same bytes.
+
+    learn_kill_test.py TILEWRIGHT FOLDER [KILLS]
+
+The counterpart of tests/crash for the half that trains. Three kinds of death: the whole group (a
+power cut), the program alone (its trainer is left behind), the trainer alone (its parent sees it).
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+TILEWRIGHT, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
+KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 18
+QUARANTINED = 3  # the region breaks one scene on purpose
+# Times of day and speeds are no results.
+WITH_TIMES = ("metrics.jsonl", "events.out.tfevents", "config.json", "checkpoint.json")
+
+
+def start():
+    command = [TILEWRIGHT, "run", str(FOLDER / "job.yaml"), "-j", "1", "-q"]
+    return subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish():
+    process = start()
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == QUARANTINED, errors
+
+
+def results():
+    """Relative path -> SHA-256 of every file that a stage after split makes."""
+    hashes = {}
+    for folder in ("datasets", "runs", "predictions"):
+        for file in sorted((FOLDER / "work" / folder).rglob("*")):
+            if file.is_file() and not file.name.startswith(WITH_TIMES):
+                hashes[str(file.relative_to(FOLDER))] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return hashes
+
+
+def tree():
+    answer = subprocess.run([TILEWRIGHT, "verify", str(FOLDER / "work"), "--json", "-q"], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return json.loads(answer.stdout)["tree_hash"]
+
+
+def trainers(parent):
+    """Process ids of the parent's children."""
+    listed = pathlib.Path(f"/proc/{parent}/task/{parent}/children")
+    return [int(pid) for pid in listed.read_text().split()] if listed.exists() else []
+
+
+def kill(process, kind):
+    if kind == "group":
+        os.killpg(process.pid, signal.SIGKILL)
+    elif kind == "program":
+        process.kill()
+    else:
+        for pid in trainers(process.pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+class LearnKill(unittest.TestCase):
+    def test_a_kill_after_split_leaves_no_trace(self):
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        subprocess.run([TILEWRIGHT, "synth", "region", str(FOLDER), "--tiny"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([TILEWRIGHT, "run", str(FOLDER / "job.yaml"), "--to", "split", "-j", "1", "-q"], check=False)
+        prepared = FOLDER.with_name(FOLDER.name + "-prepared")
+        shutil.rmtree(prepared, ignore_errors=True)
+        shutil.copytree(FOLDER / "work", prepared)
+
+        begin = time.monotonic()
+        finish()
+        seconds = time.monotonic() - begin
+        golden, golden_tree = results(), tree()
+        self.assertTrue(any("weights.safetensors" in name for name in golden))
+        self.assertTrue(any(name.endswith(".tif") for name in golden))
+
+        chance, met = random.Random(5), 0
+        for i in range(KILLS):
+            kind = ("group", "program", "trainer")[i % 3]
+            shutil.rmtree(FOLDER / "work")
+            shutil.copytree(prepared, FOLDER / "work")
+            process = start()
+            after = chance.uniform(0.02, 1.0) * seconds
+            time.sleep(after)
+            kill(process, kind)
+            process.communicate(timeout=300)
+            met += process.returncode != QUARANTINED
+            finish()
+            with self.subTest(kind=kind, after_s=round(after, 3)):
+                self.assertEqual(results(), golden)
+                self.assertEqual(tree(), golden_tree)
+                left = [str(p) for p in (FOLDER / "work").rglob(".tmp-*")]
+                self.assertEqual(left, [])
+        print(f"{met} of {KILLS} kills met a running program; a whole run takes {seconds:.1f} s")
+        self.assertGreater(met, KILLS // 3)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

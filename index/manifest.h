@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -133,6 +134,8 @@ std::vector<RejectionRow> rejections(const Manifest&, const std::string& stage =
 std::optional<StageRunRow> stage_run(const Manifest&, const std::string& stage);
 std::optional<std::string> meta(const Manifest&, const std::string& key);
 void set_meta(Manifest&, const std::string& key, const std::string& value);
+/// Values of `meta` whose key begins with `prefix`, by the rest of the key.
+std::map<std::string, std::string> facts(const Manifest&, const std::string& prefix);
 
 /// Ids of tiles or locations ("tile", "location") whose box touches [west, south, east, north].
 std::vector<std::string> ids_in_box(const Manifest&, const std::string& layer,

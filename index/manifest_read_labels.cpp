@@ -130,6 +130,13 @@ std::optional<std::string> meta(const Manifest& m, const std::string& key) {
   return value;
 }
 
+std::map<std::string, std::string> facts(const Manifest& m, const std::string& prefix) {
+  std::map<std::string, std::string> found;
+  each_row(m, "reading facts", "SELECT substr(\"key\", length(?1) + 1), ifnull(value, '') FROM meta WHERE substr(\"key\", 1, length(?1)) = ?1",
+           [&](SQLite::Statement& row) { found[row.getColumn(0).getString()] = row.getColumn(1).getString(); }, prefix);
+  return found;
+}
+
 std::optional<FileStat> file_stat(const Manifest& m, const std::string& path) {
   std::optional<FileStat> found;
   each_row(m, "reading a file's state", "SELECT path, size, mtime_ns, ctime_ns, inode, sha256 FROM file_stat WHERE path = ?1",

@@ -14,6 +14,7 @@
 #include "learn/train/checkpoint.h"
 #include "learn/train/device.h"
 #include "learn/train/evaluator.h"
+#include "learn/train/published_weights.h"
 #include "learn/train/run_log.h"
 #include "learn/train/start_weights.h"
 #include "learn/train/stepper.h"
@@ -61,7 +62,7 @@ void clear_run(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto name = entry.path().filename().string();
     const bool is_ours = name == "checkpoints" || name == "metrics.jsonl" ||
-                         name == "weights.safetensors" || name == "config.json" ||
+                         name == kWeights || name == kWeightSums || name == "config.json" ||
                          name == "evaluation.json" || name == "samples.csv" ||
                          name.starts_with("events.out.tfevents.");
     if (is_ours) fs::remove_all(entry.path());
@@ -257,18 +258,16 @@ void Trainer::save() {
 }
 
 void Trainer::publish_weights() {
-  const auto file = folder_ / "weights.safetensors";
   const auto step = state_.best_step >= 0 ? state_.best_step : state_.step;
   const auto metadata = metadata_of(record_, step);
-  if (fs::exists(file) && read_safetensors_metadata(file) == metadata)
+  if (has_published_weights(folder_, metadata))
     return context_.say("the run " + folder_.filename().string() + " is finished: nothing to do");
   if (step != state_.step)
     assign_state(recipe_->module(), read_checkpoint(folder_ / "checkpoints", step).weights.tensors,
                  "the best checkpoint");
-  write_safetensors(file, state_of(recipe_->module()), metadata);
+  learn::publish_weights(folder_, state_of(recipe_->module()), metadata);
   context_.say("weights of step " + std::to_string(step) +
-               (state_.best_metric ? " (best on val)" : " (last)") + " in " +
-               file.filename().string());
+               (state_.best_metric ? " (best on val)" : " (last)") + " in " + kWeights);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ int run_gc(const Invocation& in) {
   if (!std::filesystem::exists(file))
     throw Error::config("the workspace " + job.workspace().string() + " has no manifest yet; run: tilewright run " + in.argument);
   const WorkspaceLock lock(job.workspace());
-  const auto manifest = index::Manifest::open(file, index::Manifest::Mode::read_only);
+  auto manifest = index::Manifest::open(file, in.dry_run ? index::Manifest::Mode::read_only : index::Manifest::Mode::create_or_write);
   const auto report = collect_garbage(job, manifest, in.dry_run);
   std::cout << (in.json ? garbage_json(report, in.dry_run) : garbage_text(report, in.dry_run));
   return 0;

@@ -10,6 +10,7 @@
 
 #include "index/shard/shard_reader.h"
 #include "pipeline/runner/status.h"
+#include "pipeline/runner/verify.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -158,9 +159,13 @@ DeadBytes dead_bytes(const index::Manifest& manifest, const fs::path& workspace)
   return dead;
 }
 
-GarbageReport collect_garbage(const Job& job, const index::Manifest& manifest, bool dry_run) {
+GarbageReport collect_garbage(const Job& job, index::Manifest& manifest, bool dry_run) {
   auto report = Collector(job, manifest).find();
   if (dry_run) return report;
+  manifest.in_transaction([&] {
+    for (const auto& one : report.removed)
+      if (fs::path(one.file).parent_path() == "predictions") index::forget_facts(manifest, kMapFact + fs::path(one.file).filename().string());
+  });
   for (const auto& one : report.removed) fs::remove_all(job.workspace() / one.file);
   return report;
 }

@@ -26,9 +26,9 @@ struct GarbageReport {
 };
 
 /// Shards that no row and no dataset names, predictions of scenes that are gone, temporaries and
-/// scratch. Removes nothing that the manifest names; a kill leaves some of it for the next time. The
+/// scratch. Removes no shard that the manifest names, and forgets the hashes of maps before it removes them; a kill leaves some of it for the next time. The
 /// caller holds the workspace's lock.
-GarbageReport collect_garbage(const Job& job, const index::Manifest& manifest, bool dry_run);
+GarbageReport collect_garbage(const Job& job, index::Manifest& manifest, bool dry_run);
 
 /// Members of shards that no row names, though other members of the shard are named.
 struct DeadBytes {

@@ -135,28 +135,42 @@ void check_dataset(Findings& findings, const fs::path& workspace, const std::str
   });
 }
 
-void check_checkpoint(Findings& findings, const fs::path& workspace, const std::string& file) {
+/// `file` is a checkpoint.json or weights.json: names and hashes of the files beside it.
+void check_listed_files(Findings& findings, const fs::path& workspace, const std::string& file) {
   guarded(findings, file, [&] {
     const Json json = Json::parse(read_text(workspace / file), nullptr, false);
     const auto files = json.is_object() ? json.find("files") : json.end();
-    if (json.is_discarded() || files == json.end() || !files->is_object()) throw Error::failed("it is not a checkpoint.json with the hashes of its files");
+    if (json.is_discarded() || files == json.end() || !files->is_object()) throw Error::failed("it does not list its files with their hashes");
     for (const auto& [name, entry] : files->items()) {
       const std::string part = (fs::path(file).parent_path() / name).generic_string();
       const std::string wanted = entry.is_object() ? entry.value("sha256", std::string()) : std::string();
       guarded(findings, part, [&] {
         const std::string hash = shard::sha256_file(workspace / part);
-        if (hash != wanted) findings.damages.push_back({.file = part, .object = "", .found = "checkpoint.json says hash " + wanted.substr(0, 12) + ", the file has " + hash.substr(0, 12)});
+        if (hash != wanted) findings.damages.push_back({.file = part, .object = "", .found = fs::path(file).filename().string() + " says hash " + wanted.substr(0, 12) + ", the file has " + hash.substr(0, 12)});
       });
     }
   });
 }
 
+/// Checkpoints and weights, each by the document that lists its files; weights of a version that wrote none by their header.
 void check_runs(Findings& findings, const fs::path& workspace) {
   for (const auto& file : files_below(workspace, "runs")) {
-    const std::string name = fs::path(file).filename().string();
-    const bool has_hash = fs::exists((workspace / file).parent_path() / "checkpoint.json");
-    if (name == "checkpoint.json") check_checkpoint(findings, workspace, file);
-    if (name == "weights.safetensors" && !has_hash) guarded(findings, file, [&] { (void)read_safetensors_header(workspace / file); });
+    const fs::path path = workspace / file;
+    const bool is_listed = fs::exists(path.parent_path() / "checkpoint.json") || fs::exists(path.parent_path() / "weights.json");
+    if (path.filename() == "checkpoint.json" || path.filename() == "weights.json") check_listed_files(findings, workspace, file);
+    if (path.filename() == "weights.safetensors" && !is_listed) guarded(findings, file, [&] { (void)read_safetensors_header(path); });
+  }
+}
+
+void check_predictions(Findings& findings, const fs::path& workspace, const std::map<std::string, std::string>& recorded) {
+  for (const auto& [name, fact] : recorded) {
+    const std::string file = "predictions/" + name;
+    guarded(findings, file, [&] {
+      const Json json = Json::parse(fact, nullptr, false);
+      const std::string wanted = json.is_object() ? json.value("sha256", std::string()) : std::string();
+      const std::string hash = shard::sha256_file(workspace / file);
+      if (hash != wanted) findings.damages.push_back({.file = file, .object = "", .found = "the manifest says hash " + wanted.substr(0, 12) + ", the file has " + hash.substr(0, 12)});
+    });
   }
 }
 
@@ -192,20 +206,23 @@ VerifyReport verify_workspace(const fs::path& workspace, const RunContext& conte
   VerifyReport report;
   Findings rest;
   MembersOfShard members;
+  std::map<std::string, std::string> maps;
   guarded(rest, kManifest, [&] {
     const auto manifest = index::Manifest::open(workspace / kManifest, index::Manifest::Mode::read_only);
     check_manifest(rest, manifest);
     members = named_members(manifest);
+    maps = index::facts(manifest, kMapFact);
   });
   for (const auto& file : files_below(workspace, "datasets"))
     if (fs::path(file).filename() == "dataset.json") check_dataset(rest, workspace, file);
   check_runs(rest, workspace);
+  check_predictions(rest, workspace, maps);
   for (Findings& findings : check_shards(workspace, members, context)) {
     report.members += findings.members;
     report.bytes += findings.bytes;
     std::move(findings.damages.begin(), findings.damages.end(), std::back_inserter(rest.damages));
   }
-  for (const char* folder : {"shards", "datasets", "runs"}) report.files += static_cast<std::int64_t>(files_below(workspace, folder).size());
+  for (const char* folder : {"shards", "datasets", "runs", "predictions"}) report.files += static_cast<std::int64_t>(files_below(workspace, folder).size());
   report.damages = std::move(rest.damages);
   std::stable_sort(report.damages.begin(), report.damages.end(),
                    [](const Damage& a, const Damage& b) { return std::tie(a.file, a.object) < std::tie(b.file, b.object); });
@@ -232,7 +249,7 @@ std::string verify_text(const VerifyReport& report) {
   for (const auto& damage : report.damages)
     text += damage.file + (damage.object.empty() ? "" : ", " + damage.object) + ": " + damage.found + "\n";
   text += std::to_string(report.files) + " files, " + std::to_string(report.members) + " members, " + std::to_string(report.bytes) + " bytes looked at: " +
-          (report.is_sound() ? "all as recorded" : std::to_string(report.damages.size()) + " damages; shards and datasets are made anew by: tilewright repair JOB; runs by: tilewright run JOB --force train") + "\n";
+          (report.is_sound() ? "all as recorded" : std::to_string(report.damages.size()) + " damages; shards and datasets are made anew by: tilewright repair JOB; weights by: tilewright train JOB, or with --force train; maps by: tilewright predict JOB --force predict") + "\n";
   if (!report.tree_hash.empty()) text += "tree hash " + report.tree_hash + "\n";
   return text;
 }
@@ -241,6 +258,8 @@ std::string tree_hash(const fs::path& workspace) {
   shard::Sha256 hash;
   for (const auto& file : files_below(workspace, "shards"))
     hash.update(file + "\t" + std::to_string(fs::file_size(workspace / file)) + "\t" + shard::sha256_file(workspace / file) + "\n");
+  for (const auto& file : files_below(workspace, "runs"))
+    if (fs::path(file).filename() == "weights.json") hash.update(file + "\t" + read_text(workspace / file) + "\n");
   const auto manifest = index::Manifest::open(workspace / kManifest, index::Manifest::Mode::read_only);
   hash.update(index::canonical_dump(manifest));
   return shard::hex(hash.finish());

@@ -18,6 +18,9 @@ struct Damage {
   std::string found;   ///< what is wrong, with both values where there are two
 };
 
+/// Keys of `meta` under which predict records each file of predictions/: {"bytes", "sha256"}.
+inline constexpr const char* kMapFact = "prediction/";
+
 struct VerifyReport {
   std::int64_t files = 0, members = 0, bytes = 0;  ///< looked at
   std::vector<Damage> damages;                     ///< in order of file and object
@@ -27,15 +30,15 @@ struct VerifyReport {
 
 /// Looks at every byte: the manifest (integrity, references), every member that a view or mask row
 /// names, every shard against its .idx, dataset.json and part files, weights and checkpoints of
-/// runs. Returns what it found; the caller ends with exit code 1 if the report is not sound. Throws
+/// runs, every map of predict. Returns what it found; the caller ends with exit code 1 if the report is not sound. Throws
 /// Error::config where there is no manifest.
 VerifyReport verify_workspace(const std::filesystem::path& workspace, const RunContext& context);
 
 std::string verify_json(const VerifyReport& report);  ///< one document, with tree_hash
 std::string verify_text(const VerifyReport& report);  ///< for people, ends with a newline
 
-/// SHA-256 over (path, length, SHA-256) of every file below shards/ in order of path, and over the
-/// canonical dump of the manifest: equal for equal histories, whatever threads, memory or kills.
+/// SHA-256 over (path, length, SHA-256) of every file below shards/ in order of path, over the hashes of
+/// the runs' weights, and over the canonical dump of the manifest (with the hashes of maps): equal for equal histories, whatever threads, memory or kills.
 std::string tree_hash(const std::filesystem::path& workspace);
 
 }  // namespace tilewright::pipeline

@@ -12,6 +12,7 @@
 #include "learn/config/request.h"
 #include "pipeline/io/tile_reader.h"
 #include "pipeline/runner/learn_process.h"
+#include "pipeline/runner/verify.h"
 #include "pipeline/stages/grid_zone.h"
 #include "pipeline/stages/predict_mosaic.h"
 #include "pipeline/stages/predict_source.h"
@@ -82,6 +83,7 @@ class Prediction {
   }
 
   StageReport run() {
+    forget_maps();
     std::vector<ReadWindow> chunk;
     for (std::size_t t = 0; t < tiles_.size(); ++t) {
       open(t);
@@ -245,13 +247,20 @@ class Prediction {
     }
   }
 
+  /// What is about to be written again has no recorded hash until it is there.
+  void forget_maps() {
+    in_.manifest.in_transaction([&] {
+      for (const auto& tile : tiles_) index::forget_facts(in_.manifest, kMapFact + name_of(tile));
+    });
+  }
+
   void record() {
     in_.manifest.in_transaction([&] {
       index::clear_stage(in_.manifest, "predict");
       for (const auto& tile : tiles_)
         if (tile.failed) index::insert(in_.manifest, *tile.failed);
       for (const auto& [name, file] : files_)
-        index::set_meta(in_.manifest, "prediction/" + name, learn::Json{{"bytes", file.bytes}, {"sha256", file.sha256}}.dump());
+        index::set_meta(in_.manifest, kMapFact + name, learn::Json{{"bytes", file.bytes}, {"sha256", file.sha256}}.dump());
     });
   }
 

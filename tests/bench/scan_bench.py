@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.transform import from_origin
-from rasterio.warp import transform_bounds
+from rasterio.warp import transform
 
 ROUNDS = 5
 
@@ -50,7 +50,9 @@ def rasterio_headers(files):
     start = time.perf_counter()
     for file in files:
         with rasterio.open(file) as source:
-            sums += transform_bounds(source.crs, "EPSG:4326", *source.bounds, densify_pts=0)
+            left, bottom, right, top = source.bounds
+            x, y = transform(source.crs, "EPSG:4326", [left, right, right, left], [top, top, bottom, bottom])
+            sums += (min(x), min(y), max(x), max(y))
     return time.perf_counter() - start, sums
 
 
@@ -66,7 +68,7 @@ def header_rows(binary, folder, count):
         times["gdal"].append(gdal["seconds"])
         times["rasterio"].append(seconds)
     ours = len(files) / statistics.median(times["ours"])
-    return [(f"headers of {count} files to bounds", ours, "files/s", len(files) / statistics.median(times["rasterio"]), "rasterio open, bounds, CRS, transform_bounds"),
+    return [(f"headers of {count} files to bounds", ours, "files/s", len(files) / statistics.median(times["rasterio"]), "rasterio open, bounds, CRS, four corners transformed"),
             (f"headers of {count} files to bounds", ours, "files/s", len(files) / statistics.median(times["gdal"]), "GDAL in C++, one driver, one transformer a CRS")]
 
 

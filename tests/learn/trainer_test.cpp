@@ -164,6 +164,24 @@ TEST(Trainer, LeavesAFinishedRunAsItIs) {
   EXPECT_EQ(read_text(fs::path(request.run_folder) / "metrics.jsonl"), metrics);
 }
 
+TEST(Trainer, MakesDamagedWeightsOfAFinishedRunAnewFromItsCheckpoint) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto request = segment_request(workspace.path(), "unet");
+  request.run.epochs = 1;
+  run_train(request, {});
+  const auto file = fs::path(request.run_folder) / "weights.safetensors";
+  const auto whole = read_text(file);
+  auto damaged = whole;
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  std::ofstream(file, std::ios::binary) << damaged;
+  run_train(request, {});
+  EXPECT_EQ(read_text(file), whole);
+  fs::remove(fs::path(request.run_folder) / "weights.json");
+  run_train(request, {});
+  EXPECT_TRUE(fs::exists(fs::path(request.run_folder) / "weights.json"));
+}
+
 TEST(Trainer, RefusesToResumeAnotherRunAndSaysWhatDiffers) {
   const ScratchFolder workspace;
   testing::write_tiny_dataset(workspace.path(), {});

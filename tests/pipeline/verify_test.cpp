@@ -149,6 +149,33 @@ TEST_F(Verify, DatasetsAndCheckpointsAreRehashed) {
   EXPECT_EQ(found.damages[2].file, "runs/r/weights.safetensors");
 }
 
+TEST_F(Verify, WeightsAndMapsAreRehashed) {
+  const auto listed = [](const std::string& content) { return R"({"bytes": 4, "sha256": ")" + shard::sha256_hex(std::string_view(content)) + "\"}"; };
+  fs::create_directories(folder / "runs/r");
+  write_text(folder / "runs/r/weights.safetensors", "good");
+  write_text(folder / "runs/r/weights.json", R"({"files": {"weights.safetensors": )" + listed("good") + "}}");
+  fs::create_directories(folder / "predictions");
+  for (const char* name : {"r_a.tif", "r_b.tif"}) write_text(folder / "predictions" / name, "good");
+  {
+    auto manifest = index::Manifest::open(folder / "manifest.gpkg", index::Manifest::Mode::create_or_write);
+    manifest.in_transaction([&] {
+      for (const char* name : {"r_a.tif", "r_b.tif"}) index::set_meta(manifest, std::string(kMapFact) + name, listed("good"));
+    });
+  }
+  const auto sound = report();
+  EXPECT_TRUE(sound.is_sound()) << verify_text(sound);
+  write_text(folder / "runs/r/weights.safetensors", "gooe");
+  write_text(folder / "predictions/r_a.tif", "gooe");
+  fs::remove(folder / "predictions/r_b.tif");
+  const VerifyReport found = report();
+  ASSERT_EQ(found.damages.size(), 3U) << verify_text(found);
+  EXPECT_EQ(found.damages[0].file, "predictions/r_a.tif");
+  EXPECT_EQ(found.damages[1].file, "predictions/r_b.tif");
+  EXPECT_EQ(found.damages[2].file, "runs/r/weights.safetensors");
+  write_text(folder / "runs/r/weights.json", R"({"files": {"weights.safetensors": )" + listed("gooe") + "}}");
+  EXPECT_NE(report().tree_hash, sound.tree_hash);
+}
+
 TEST_F(Verify, ADamagedManifestIsADamageNotACrash) {
   const std::string whole = read_text(folder / "manifest.gpkg");
   std::string copy = whole;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The views stage: zones, lattices, coverage of every tile, windows and who sees them.
-#include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 
@@ -14,18 +12,18 @@
 #include "pipeline/stages/plan_history.h"
 #include "pipeline/stages/source_lattice.h"
 #include "pipeline/stages/stage.h"
+#include "pipeline/stages/view_rows.h"
 #include "pipeline/stages/views_append.h"
 #include "pipeline/stages/views_points.h"
 #include "pipeline/stages/views_sample.h"
 #include "pipeline/stages/views_whole.h"
 #include "pipeline/stages/zone_border.h"
+#include "pipeline/stages/zone_coverage.h"
 
 namespace tilewright::pipeline {
 namespace {
 
 using index::Reason;
-
-constexpr double kSameResolution = 1e-6;  ///< relative
 
 geometry::LonLat centre_of(const SourceGrid& tile) {
   const geometry::PixelXY middle{static_cast<double>(tile.width) / 2, static_cast<double>(tile.height) / 2};
@@ -47,51 +45,6 @@ struct Outcome {
     rejections.push_back({"views", subject, std::string(index::code(reason)), detail});
   }
 };
-
-/// col_off, row_off and the shift to the nearest source pixel corner (CONTRACTS 3).
-void place_in_source(index::ViewRow& view, const geometry::Lattice& lattice, const geometry::LatticeWindow& window,
-                     const SourceGrid& source, const geometry::Transform& source_from_zone) {
-  if (const auto cell = cell_if_copied(lattice, source)) {
-    view.col_off = static_cast<double>(window.i - cell->i);
-    view.row_off = static_cast<double>(cell->j - window.j);
-    view.shift_px = view.shift_x_px = view.shift_y_px = 0.0;
-    return;
-  }
-  view.resampled = true;
-  const auto corner = source_from_zone(geometry::upper_left(lattice, window));
-  const auto inverse = geometry::inverse(source.affine);
-  if (!corner || !inverse) return;  // every pixel centre has a place, the corner may have none
-  const auto at = geometry::pixel_from_map(*inverse, *corner);
-  view.col_off = at.col;
-  view.row_off = at.row;
-  const auto& a = source.affine;
-  const bool same_pixels = source.crs.epsg() == lattice.epsg && a.is_north_up() && std::abs(a.a / lattice.resolution_m - 1) < kSameResolution &&
-                           std::abs(-a.e / lattice.resolution_m - 1) < kSameResolution;
-  if (!same_pixels) return;
-  view.shift_x_px = std::round(at.col) - at.col;
-  view.shift_y_px = at.row - std::round(at.row);
-  view.shift_px = std::hypot(*view.shift_x_px, *view.shift_y_px);
-}
-
-index::LocationRow location_row(const geometry::Lattice& lattice, const geometry::Crs& crs, const index::PlannedLocation& planned) {
-  const auto corner = geometry::upper_left(lattice, planned.window);
-  const double size_m = planned.window.size_px * lattice.resolution_m;
-  const double east = corner.x + size_m, south = corner.y - size_m;
-  const geometry::MapMultiPolygon square = {
-      {{{corner.x, south}, {east, south}, {east, corner.y}, {corner.x, corner.y}, {corner.x, south}}, {}}};
-  index::LocationRow row;
-  row.location_id = geometry::location_id(lattice, planned.window);
-  auto geom = geometry::geographic(square, crs);
-  if (!geom) throw Error::failed("location " + row.location_id + " cannot be mapped to longitude and latitude; set grid.zone to a CRS that fits its place");
-  row.geom = std::move(*geom);
-  row.epsg = lattice.epsg;
-  row.ulx = corner.x;
-  row.uly = corner.y;
-  row.res_m = lattice.resolution_m;
-  row.size_px = planned.window.size_px;
-  row.view_count = static_cast<int>(planned.views.size());
-  return row;
-}
 
 class ViewsStage {
  public:
@@ -261,43 +214,65 @@ class ViewsStage {
     const auto lattice = lattice_of_zone(in_.manifest, in_.job.grid, epsg, tiles_, homes_.at(epsg), notes_, anchor_step(in_.job));
     outcome_.lattices.push_back(lattice);
     ++zones_;
-    std::vector<std::size_t> tile_of;
     auto config = planner_config();
+    std::vector<std::vector<std::size_t>> shown_by;
     index::ViewPlan plan;
     if (points_) {
+      std::vector<std::size_t> tile_of;
       plan = points_->plan_zone(lattice, config, tile_of);
+      for (const auto tile : tile_of) shown_by.push_back({tile});
     } else {
-      auto coverages = cover(lattice, members, tile_of);
-      config.home = home_of(lattice, coverages, tile_of);
-      arena_.execute([&] { plan = grows_by_window() ? growth_->grow(epsg, coverages, config) : index::plan_views(coverages, config); });
+      auto zone = cover(lattice, members);
+      config.home = home_of(lattice, zone);
+      arena_.execute([&] { plan = grows_by_window() ? growth_->grow(epsg, zone.coverages, config) : index::plan_views(zone.coverages, config); });
+      shown_by = std::move(zone.shown_by);
     }
+    take_zone(lattice, plan, shown_by);
+  }
+
+  ZoneCoverage cover(const geometry::Lattice& lattice, const std::vector<std::size_t>& members) {
+    auto zone = cover_zone(in_, context_, arena_, lattice, tiles_, members, [&](std::size_t count) {
+      covered_ += static_cast<std::int64_t>(count);
+      context_.on_progress({"views", "tiles", covered_, static_cast<std::int64_t>(tiles_.size())});
+    });
+    const auto& at_home = homes_.at(lattice.epsg);  // a neighbour that cannot be seen from here is seen from its own zone
+    for (const auto& failure : zone.failures)
+      if (std::ranges::binary_search(at_home, failure.tile)) outcome_.reject(tiles_[failure.tile].row.tile_id, failure.reason, failure.detail);
+    return zone;
+  }
+
+  /// Rows of what the planner chose in a zone.
+  void take_zone(const geometry::Lattice& lattice, const index::ViewPlan& plan, const std::vector<std::vector<std::size_t>>& shown_by) {
     outcome_.candidate_windows += plan.candidate_windows;
-    const auto crs = geometry::Crs::from_epsg(epsg);
+    const auto crs = geometry::Crs::from_epsg(lattice.epsg);
     std::map<std::size_t, geometry::Transform> source_from_zone;
     for (const auto& planned : plan.locations) {
       const auto id = geometry::location_id(lattice, planned.window);
       if (!grows_by_window() || !growth_->has_location(id)) outcome_.locations.push_back(location_row(lattice, crs, planned));
       for (const auto& view : planned.views) {
-        for (const auto n : same_acquisition(tile_of[view.tile])) {
-          if (grows_by_window() && growth_->has_view(id, tiles_[n].row.tile_id)) continue;
-          add_view(lattice, planned.window, tiles_[n], source_from_zone.try_emplace(n, crs, tiles_[n].grid.crs).first->second, view);
+        for (const auto n : shown_by[view.tile]) {
+          const auto& tile = tiles_[n];
+          if (grows_by_window() && growth_->has_view(id, tile.row.tile_id)) continue;
+          outcome_.views.push_back(view_row(in_.job, lattice, planned.window, tile, source_from_zone.try_emplace(n, crs, tile.grid.crs).first->second, view));
+          outcome_.tiles_with_views.insert(tile.row.tile_id);
         }
       }
     }
     for (const auto& rejection : plan.rejections)
-      outcome_.reject(geometry::location_id(lattice, rejection.window) + (rejection.tile ? "/" + tiles_[tile_of[*rejection.tile]].row.tile_id : ""),
+      outcome_.reject(geometry::location_id(lattice, rejection.window) + (rejection.tile ? "/" + tiles_[shown_by[*rejection.tile].front()].row.tile_id : ""),
                       rejection.reason, rejection.detail);
   }
 
   /// Windows of a zone that borders on another: those whose centre lies in it.
-  [[nodiscard]] HomeColumns home_of(const geometry::Lattice& lattice, const std::vector<index::TileCoverage>& coverages, const std::vector<std::size_t>& tile_of) const {
+  [[nodiscard]] HomeColumns home_of(const geometry::Lattice& lattice, const ZoneCoverage& zone) const {
     RowSpans rows;
     std::pair<std::int64_t, std::int64_t> cols{INT64_MAX, INT64_MIN};
-    for (std::size_t n = 0; n < coverages.size(); ++n) {
-      const auto& coverage = coverages[n];
+    for (std::size_t n = 0; n < zone.coverages.size(); ++n) {
+      const auto& coverage = zone.coverages[n];
+      const auto tile = zone.shown_by[n].front();
       cols = {std::min(cols.first, coverage.i), std::max(cols.second, coverage.i + coverage.valid.width())};
-      const bool is_at_home = std::ranges::binary_search(homes_.at(lattice.epsg), tile_of[n]);
-      if (!is_at_home || crosses_border(tiles_[tile_of[n]].row, lattice.epsg, zones_in_use_)) rows.emplace_back(-coverage.j, -coverage.j + coverage.valid.height());
+      const bool is_at_home = std::ranges::binary_search(homes_.at(lattice.epsg), tile);
+      if (!is_at_home || crosses_border(tiles_[tile].row, lattice.epsg, zones_in_use_)) rows.emplace_back(-coverage.j, -coverage.j + coverage.valid.height());
     }
     return home_columns(lattice, views_.patch_px, zones_in_use_, std::move(rows), cols);
   }
@@ -317,101 +292,6 @@ class ViewsStage {
     for (const auto& id : dropped) outcome_.reject(id, Reason::same_place, "a window of the neighbouring zone shows more than half of this ground with as many views or more");
     outcome_.tiles_with_views.clear();
     for (const auto& view : outcome_.views) outcome_.tiles_with_views.insert(view.tile_id);
-  }
-
-  /// Masks of all tiles of a zone on its lattice, a few tiles at a time; tile_of: index into tiles_.
-  std::vector<index::TileCoverage> cover(const geometry::Lattice& lattice, const std::vector<std::size_t>& members,
-                                         std::vector<std::size_t>& tile_of) {
-    std::vector<index::TileCoverage> coverages;
-    const auto batch = static_cast<std::size_t>(std::max(context_.threads, 1));
-    for (std::size_t begin = 0; begin < members.size(); begin += batch) {
-      context_.check_stop();
-      const std::vector<std::size_t> part(members.begin() + static_cast<std::ptrdiff_t>(begin),
-                                          members.begin() + static_cast<std::ptrdiff_t>(std::min(begin + batch, members.size())));
-      auto masks = read_masks(lattice, part);
-      for (std::size_t n = 0; n < part.size(); ++n) {
-        if (!masks[n]) continue;
-        coverages.push_back(coverage_of(tiles_[part[n]].row, *masks[n]));
-        tile_of.push_back(part[n]);
-      }
-      covered_ += static_cast<std::int64_t>(part.size());
-      context_.on_progress({"views", "tiles", covered_, static_cast<std::int64_t>(tiles_.size())});
-    }
-    join_acquisitions(coverages, tile_of);
-    return coverages;
-  }
-
-  /// Sources that show one acquisition are planned as one tile, valid where all of them are.
-  void join_acquisitions(std::vector<index::TileCoverage>& coverages, std::vector<std::size_t>& tile_of) {
-    std::map<std::string, std::size_t> first;
-    std::size_t kept = 0;
-    for (std::size_t n = 0; n < coverages.size(); ++n) {
-      const auto key = acquisition_key(in_.job, tiles_[tile_of[n]].row);
-      const auto [known, is_new] = first.emplace(key.empty() ? std::to_string(n) : key, kept);
-      if (!is_new) {
-        keep_common(coverages[known->second], coverages[n]);
-        joined_[tile_of[known->second]].push_back(tile_of[n]);
-        continue;
-      }
-      if (kept != n) coverages[kept] = std::move(coverages[n]);
-      tile_of[kept++] = tile_of[n];
-    }
-    coverages.resize(kept);
-    tile_of.resize(kept);
-  }
-
-  [[nodiscard]] std::vector<std::size_t> same_acquisition(std::size_t tile) const {
-    std::vector<std::size_t> out{tile};
-    if (const auto others = joined_.find(tile); others != joined_.end()) out.insert(out.end(), others->second.begin(), others->second.end());
-    return out;
-  }
-
-  /// The manifest's masks on the lattice; a tile that cannot be mapped is rejected.
-  std::vector<std::optional<LatticeMasks>> read_masks(const geometry::Lattice& lattice, const std::vector<std::size_t>& part) {
-    struct Failure {
-      Reason reason;
-      std::string detail;
-    };
-    std::vector<index::TileMasks> own;
-    std::vector<std::optional<LatticeMasks>> masks(part.size());
-    std::vector<std::optional<Failure>> failures(part.size());
-    for (const auto n : part) own.push_back(index::tile_masks(in_.manifest, tiles_[n].row.tile_id));
-    arena_.execute([&] {
-      tbb::parallel_for(std::size_t{0}, part.size(), [&](std::size_t n) {
-        try {
-          const auto ratio = pixel_ratio(in_.job, tiles_[part[n]].row.source);
-          masks[n] = masks_on_zone(masks_on_lattice(tiles_[part[n]].grid, own[n], lattice_of_source(lattice, ratio), in_.job.extract.resampling), ratio);
-        } catch (const index::ItemError& error) {
-          failures[n] = Failure{error.reason(), error.what()};
-        }
-      });
-    });
-    const auto& at_home = homes_.at(lattice.epsg);  // a neighbour that cannot be seen from here is seen from its own zone
-    for (std::size_t n = 0; n < part.size(); ++n)
-      if (failures[n] && std::ranges::binary_search(at_home, part[n])) outcome_.reject(tiles_[part[n]].row.tile_id, failures[n]->reason, failures[n]->detail);
-    return masks;
-  }
-
-  /// Equal contents were resolved by scan; tiles of one file with dates as bands share its hash, so
-  /// the hash says nothing here.
-  static index::TileCoverage coverage_of(const index::TileRow& row, const LatticeMasks& masks) {
-    index::TileCoverage coverage{.tile_id = row.tile_id, .source = row.source, .acquired = row.acquired, .time_known = row.time_known, .i = masks.i,
-                                 .j = masks.j, .valid = geometry::RunMask::from(masks.valid), .cloud = {}, .copied = masks.copied, .content_hash = ""};
-    if (masks.cloud) coverage.cloud = geometry::RunMask::from(*masks.cloud);
-    return coverage;
-  }
-
-  void add_view(const geometry::Lattice& lattice, const geometry::LatticeWindow& window, const PlacedTile& tile,
-                const geometry::Transform& source_from_zone, const index::PlannedView& planned) {
-    index::ViewRow view;
-    view.location_id = geometry::location_id(lattice, window);
-    view.tile_id = tile.row.tile_id;
-    view.acquired = tile.row.acquired;
-    view.cloud_frac = planned.cloud_frac;
-    const auto ratio = pixel_ratio(in_.job, tile.row.source);
-    place_in_source(view, lattice_of_source(lattice, ratio), window_of_source(window, ratio), tile.grid, source_from_zone);
-    outcome_.tiles_with_views.insert(view.tile_id);
-    outcome_.views.push_back(std::move(view));
   }
 
   /// Nothing is lost silently: an ok tile that no location sees says so.
@@ -498,7 +378,6 @@ class ViewsStage {
   std::map<int, std::vector<std::size_t>> homes_;  ///< tiles by the zone that they belong to
   std::set<int> zones_in_use_;
   Outcome outcome_;
-  std::map<std::size_t, std::vector<std::size_t>> joined_;  ///< tiles that show the acquisition of a planned one
   std::optional<PointPlanner> points_;  ///< placement points only
   std::vector<std::string> notes_;
   PlanHistory history_;

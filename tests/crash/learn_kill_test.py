@@ -24,6 +24,8 @@ KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 18
 QUARANTINED = 3  # the region breaks one scene on purpose
 # Times of day and speeds are no results.
 WITH_TIMES = ("metrics.jsonl", "events.out.tfevents")
+CLOCKS = ("wall_s", "samples_per_s")
+HITS = (1, 4)
 
 
 def start(*options):
@@ -70,41 +72,76 @@ def kill(process, kind):
             os.kill(pid, signal.SIGKILL)
 
 
+def metrics():
+    """Rows of every metrics.jsonl without clocks: nothing doubled, nothing torn, nothing lost."""
+    rows = {}
+    for file in sorted((FOLDER / "work/runs").rglob("metrics.jsonl")):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        rows[file.parent.name] = [{key: value for key, value in row.items() if key not in CLOCKS} for row in lines]
+    return rows
+
+
+def outcome():
+    return {"files": results(), "tree": tree(), "metrics": metrics(), "left": [str(p) for p in (FOLDER / "work").rglob(".tmp-*")]}
+
+
 class LearnKill(unittest.TestCase):
-    def test_a_kill_after_split_leaves_no_trace(self):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
         shutil.rmtree(FOLDER, ignore_errors=True)
         subprocess.run([TILEWRIGHT, "synth", "region", str(FOLDER), "--tiny"], check=True, stdout=subprocess.DEVNULL)
         finish("--to", "split")
-        prepared = FOLDER.with_name(FOLDER.name + "-prepared")
-        shutil.rmtree(prepared, ignore_errors=True)
-        shutil.copytree(FOLDER / "work", prepared)
-
+        cls.prepared = FOLDER.with_name(FOLDER.name + "-prepared")
+        shutil.rmtree(cls.prepared, ignore_errors=True)
+        shutil.copytree(FOLDER / "work", cls.prepared)
         begin = time.monotonic()
         finish()
-        seconds = time.monotonic() - begin
-        golden, golden_tree = results(), tree()
-        self.assertTrue(any("weights.safetensors" in name for name in golden))
-        self.assertTrue(any(name.endswith(".tif") for name in golden))
+        cls.seconds = time.monotonic() - begin
+        cls.golden = outcome()
+        assert any("weights.safetensors" in name for name in cls.golden["files"])
+        assert any(name.endswith(".tif") for name in cls.golden["files"])
+        assert cls.golden["left"] == [] and all(cls.golden["metrics"].values())
 
+    def setUp(self):
+        shutil.rmtree(FOLDER / "work")
+        shutil.copytree(self.prepared, FOLDER / "work")
+
+    def test_a_kill_at_any_moment_leaves_no_trace(self):
         chance, met = random.Random(5), 0
         for i in range(KILLS):
             kind = ("group", "program", "trainer")[i % 3]
-            shutil.rmtree(FOLDER / "work")
-            shutil.copytree(prepared, FOLDER / "work")
+            self.setUp()
             process = start()
-            after = chance.uniform(0.02, 1.0) * seconds
+            after = chance.uniform(0.02, 1.0) * self.seconds
             time.sleep(after)
             kill(process, kind)
             process.wait(timeout=300)
             met += process.returncode != QUARANTINED
             finish()
             with self.subTest(kind=kind, after_s=round(after, 3)):
-                self.assertEqual(results(), golden)
-                self.assertEqual(tree(), golden_tree)
-                left = [str(p) for p in (FOLDER / "work").rglob(".tmp-*")]
-                self.assertEqual(left, [])
-        print(f"{met} of {KILLS} kills met a running program; a whole run takes {seconds:.1f} s")
+                self.assertEqual(outcome(), self.golden)
+        print(f"{met} of {KILLS} kills met a running program; a whole run takes {self.seconds:.1f} s")
         self.assertGreater(met, KILLS // 3)
+
+    def test_a_kill_at_any_failpoint_leaves_no_trace(self):
+        """The trainer inherits the failpoint: whichever of the two gets there first dies."""
+        listed = subprocess.run([TILEWRIGHT, "doctor", "--list-failpoints"], check=True, capture_output=True, text=True).stdout.split()
+        met = 0
+        for name in listed:
+            for hit in HITS if KILLS > 3 else HITS[:1]:
+                self.setUp()
+                os.environ["TILEWRIGHT_FAILPOINT"] = f"{name}@{hit}:kill"
+                process = start()
+                del os.environ["TILEWRIGHT_FAILPOINT"]
+                process.wait(timeout=300)
+                met += process.returncode != QUARANTINED
+                finish()
+                with self.subTest(failpoint=name, hit=hit):
+                    self.assertEqual(outcome(), self.golden)
+        print(f"{met} kills at {len(listed)} failpoints")
+        self.assertGreater(met, len(listed))
 
 
 if __name__ == "__main__":

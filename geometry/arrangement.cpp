@@ -267,7 +267,7 @@ Wide twice_area(const GridRing& ring) {
 class HoleOwners {
  public:
   explicit HoleOwners(const std::vector<GridRing>& outer)
-      : outer_(outer), edges_(edges_of(outer)),
+      : edges_(edges_of(outer)),
         rows_(edges_.size(), [&](std::size_t e) {
           return std::pair(edges_[e].a, edges_[e].b);
         }) {
@@ -307,7 +307,6 @@ class HoleOwners {
     }
     return edges;
   }
-  const std::vector<GridRing>& outer_;
   std::vector<RingEdge> edges_;
   RowIndex rows_;
   std::vector<Wide> areas_;

@@ -61,6 +61,7 @@ class Coverage {
  private:
   [[nodiscard]] std::vector<PixelXY> in_pixels(const std::vector<MapXY>& ring) const {
     std::vector<PixelXY> out;
+    out.reserve(ring.size());
     for (const auto& point : ring) out.push_back(pixel_from_map(pixel_from_map_, point));
     return out;
   }

@@ -118,6 +118,7 @@ struct PreparedFootprint::SideTable {
 
   /// False where a double cannot tell a side.
   bool fill(const FewCorners& edges, const FewCorners& corners) {
+    if (corners.count == 0) return false;
     TwoBits certain = {-1, -1};
     const unsigned all = (1U << corners.count) - 1;
     for (unsigned e = 0; e < edges.count; ++e) {

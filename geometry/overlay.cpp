@@ -262,6 +262,7 @@ MapMultiPolygon difference(const MapMultiPolygon& a, const MapMultiPolygon& b) {
 
 MapMultiPolygon unite(const std::vector<MapMultiPolygon>& parts) {
   std::vector<const MapMultiPolygon*> operands;
+  operands.reserve(parts.size());
   for (const MapMultiPolygon& part : parts) operands.push_back(&part);
   Overlay overlay(operands);
   for (const MapMultiPolygon& part : parts) overlay.add(part, 1, 0);
@@ -278,6 +279,7 @@ GeoMultiPolygon intersection(const GeoMultiPolygon& a, const GeoMultiPolygon& b)
 
 GeoMultiPolygon unite(const std::vector<GeoMultiPolygon>& parts) {
   std::vector<MapMultiPolygon> maps;
+  maps.reserve(parts.size());
   for (const GeoMultiPolygon& part : parts) maps.push_back(to_map(part));
   return to_geo(unite(maps));
 }

@@ -66,7 +66,7 @@ std::vector<float> stretched(const HeightField& field, const Window& inner, doub
 
 std::vector<float> relief(const HeightField& field, const Window& inner, int sigma_px) {
   const auto weights = gaussian(sigma_px);
-  const std::int64_t reach = 3 * sigma_px;
+  const auto reach = std::int64_t{3} * sigma_px;
   // Sums along rows, for the rows that columns will ask for; what is unknown adds exact zeros.
   const std::int64_t top = std::max<std::int64_t>(0, inner.row - reach), bottom = std::min(field.height, inner.row + inner.height + reach);
   std::vector<double> sums(static_cast<std::size_t>((bottom - top) * inner.width)), parts(sums.size());

@@ -20,7 +20,7 @@ class CloudSums {
   void add_row(std::int64_t row, int sign) {
     for (const auto& run : cloud_.row(row)) {
       for (auto col = run.begin; col < run.end; ++col) in_column_[static_cast<std::size_t>(col)] += sign;
-      total_ += sign * (run.end - run.begin);
+      total_ += std::int64_t{sign} * (run.end - run.begin);
     }
   }
 

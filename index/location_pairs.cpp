@@ -113,20 +113,25 @@ std::vector<std::pair<std::uint32_t, std::uint32_t>> overlapping_locations(std::
   return pairs;
 }
 
-double least_distance(std::span<const SplitLocation> locations, const std::vector<std::size_t>& from, const std::vector<std::size_t>& to) {
-  double least = std::numeric_limits<double>::infinity();
+std::vector<double> nearest_distances(std::span<const SplitLocation> locations, const std::vector<std::size_t>& from, const std::vector<std::size_t>& to) {
+  std::map<int, Rtree> trees;
   const auto targets = by_zone(locations, to);
-  for (const auto& [epsg, members] : by_zone(locations, from)) {
-    const Rtree tree(boxes_in(locations, targets, epsg, degrees_of(locations, members)));
+  for (const auto& [epsg, members] : by_zone(locations, from)) trees.emplace(epsg, boxes_in(locations, targets, epsg, degrees_of(locations, members)));
+  std::vector<double> distances;
+  for (const auto n : from) {
+    const auto& tree = trees.at(locations[n].epsg);
+    distances.push_back(std::numeric_limits<double>::infinity());
     if (tree.empty()) continue;
-    for (const auto n : members) {
-      const auto& box = locations[n].box;
-      const auto nearest = tree.qbegin(bg::index::nearest(rtree_box(box), 1));
-      const auto &low = nearest->min_corner(), &high = nearest->max_corner();
-      least = std::min(least, distance(box, {low.get<0>(), low.get<1>(), high.get<0>(), high.get<1>()}));
-    }
+    const auto nearest = tree.qbegin(bg::index::nearest(rtree_box(locations[n].box), 1));
+    const auto &low = nearest->min_corner(), &high = nearest->max_corner();
+    distances.back() = distance(locations[n].box, {low.get<0>(), low.get<1>(), high.get<0>(), high.get<1>()});
   }
-  return least;
+  return distances;
+}
+
+double least_distance(std::span<const SplitLocation> locations, const std::vector<std::size_t>& from, const std::vector<std::size_t>& to) {
+  const auto distances = nearest_distances(locations, from, to);
+  return distances.empty() ? std::numeric_limits<double>::infinity() : std::ranges::min(distances);
 }
 
 }  // namespace tilewright::index

@@ -17,7 +17,10 @@ std::vector<std::pair<std::uint32_t, std::uint32_t>> overlapping_locations(std::
 /// Distance of two boxes in the plane, 0 if they touch.
 double distance(const geometry::Box& a, const geometry::Box& b);
 
-/// Least distance from a window of `from` to one of `to` (indices of locations), infinite if one is empty.
+/// Distance from each window of `from` to the nearest of `to` (indices of locations), infinite if there is none within a degree of its zone's windows.
+std::vector<double> nearest_distances(std::span<const SplitLocation> locations, const std::vector<std::size_t>& from,
+                                      const std::vector<std::size_t>& to);
+/// The least of them, infinite if one side is empty.
 double least_distance(std::span<const SplitLocation> locations, const std::vector<std::size_t>& from,
                       const std::vector<std::size_t>& to);
 

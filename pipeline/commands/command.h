@@ -32,6 +32,8 @@ struct Invocation {
   std::optional<int> size_px, patch_px, scenes, tiles;
   std::optional<double> noisy_frac;
   bool tiny = false;
+  std::optional<std::string> max_leak, map;  ///< audit
+  std::string scene;
 };
 
 /// Which groups of flags a command has; combined with |.
@@ -48,6 +50,7 @@ enum FlagGroup : unsigned {
   kDoctorFlags = 256,
   kReplanFlag = 512,
   kDryRunFlag = 1024,
+  kAuditFlags = 2048,   ///< --max-leak --scene --map --overwrite
 };
 
 struct CommandRow {
@@ -85,6 +88,7 @@ int run_explain(const Invocation&);
 int run_verify(const Invocation&);
 int run_repair(const Invocation&);
 int run_report(const Invocation&);
+int run_audit(const Invocation&);
 int run_synth(const Invocation&);
 int run_doctor(const Invocation&);
 

@@ -42,6 +42,8 @@ constexpr std::array kCommands{
     CommandRow{"repair", "make anew what verify finds damaged, in its old place", "JOB", kPlaceHelp, "", "",
                kJobFlags | kMachineFlags | kJsonFlag | kProgressFlags, run_repair},
     CommandRow{"report", "write report.html: one file, no network", kJob, kPlaceHelp, "", "", kJobFlags | kJsonFlag, run_report},
+    CommandRow{"audit", "what the parts of a split share: scenes, locations, ground, pixels", "JOB", "job file, workspace, or a split list of another tool: CSV, GeoJSON, folder", "", "",
+               kJobFlags | kAuditFlags | kOverwriteFlag | kJsonFlag, run_audit},
     CommandRow{"synth", "make a test world with known truth", "KIND", "region or archive", "DIR", "folder to write into", kSynthFlags | kJsonFlag, run_synth},
     CommandRow{"doctor", "versions, libraries, memory, training devices", "", "", "", "", kDoctorFlags | kJsonFlag, run_doctor},
 };

@@ -39,6 +39,12 @@ void add_synth_flags(CLI::App& app, Invocation& in) {
   app.add_option("--tiles", in.tiles, "archive: number of acquisitions")->type_name("N");
 }
 
+void add_audit_flags(CLI::App& app, Invocation& in) {
+  app.add_option("--max-leak", in.max_leak, "end with exit code 1 if more of a part leaks, such as 5%")->type_name("SHARE");
+  app.add_option("--scene", in.scene, "regular expression whose group finds the scene in a sample's name")->type_name("PATTERN");
+  app.add_option("--map", in.map, "write the samples and what they share as GeoJSON")->type_name("FILE");
+}
+
 }  // namespace
 
 void add_flags(CLI::App& app, unsigned groups, Invocation& in) {
@@ -52,6 +58,7 @@ void add_flags(CLI::App& app, unsigned groups, Invocation& in) {
   if (groups & kStageFlags) add_stage_flags(app, in);
   if (groups & kDryRunFlag) app.add_flag("--dry-run", in.dry_run, "say what would be removed; write nothing");
   if (groups & kSynthFlags) add_synth_flags(app, in);
+  if (groups & kAuditFlags) add_audit_flags(app, in);
   if (groups & kOverwriteFlag) app.add_flag("--overwrite", in.overwrite, "replace a file that is there");
   if (groups & kDoctorFlags) app.add_flag("--list-failpoints", in.list_failpoints, "print the places where tests break this build");
   if (groups & kJsonFlag) app.add_flag("--json", in.json, "one JSON document on stdout");

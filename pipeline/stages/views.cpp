@@ -245,7 +245,7 @@ class ViewsStage {
   void take_zone(const geometry::Lattice& lattice, const index::ViewPlan& plan, const std::vector<std::vector<std::size_t>>& shown_by) {
     outcome_.candidate_windows += plan.candidate_windows;
     const auto crs = geometry::Crs::from_epsg(lattice.epsg);
-    std::map<std::size_t, geometry::Transform> source_from_zone;
+    std::map<std::string, geometry::Transform> source_from_zone;  // by the source's system
     for (const auto& planned : plan.locations) {
       const auto id = geometry::location_id(lattice, planned.window);
       if (!grows_by_window() || !growth_->has_location(id)) outcome_.locations.push_back(location_row(lattice, crs, planned));
@@ -253,7 +253,7 @@ class ViewsStage {
         for (const auto n : shown_by[view.tile]) {
           const auto& tile = tiles_[n];
           if (grows_by_window() && growth_->has_view(id, tile.row.tile_id)) continue;
-          outcome_.views.push_back(view_row(in_.job, lattice, planned.window, tile, source_from_zone.try_emplace(n, crs, tile.grid.crs).first->second, view));
+          outcome_.views.push_back(view_row(in_.job, lattice, planned.window, tile, source_from_zone.try_emplace(tile.grid.crs.wkt(), crs, tile.grid.crs).first->second, view));
           outcome_.tiles_with_views.insert(tile.row.tile_id);
         }
       }

@@ -36,6 +36,7 @@ constexpr std::array kReasons = {
     ReasonRow{R::gone, "gone", "The file was there at an earlier scan and is not among the inputs any more."},
     ReasonRow{R::duplicate, "duplicate", "The same acquisition is there already and that one is kept."},
     ReasonRow{R::inconsistent_files, "inconsistent_files", "The files of one acquisition do not lie on the same ground."},
+    ReasonRow{R::granule_mismatch, "granule_mismatch", "Granules that `mosaic` should join differ in CRS, pixel grid, bands or day, or lie on each other."},
     ReasonRow{R::not_mappable, "not_mappable", "The place cannot be transformed to the CRS that is needed."},
     ReasonRow{R::timeout, "timeout", "Reading took longer than allowed."},
     ReasonRow{R::view_invalid, "view_invalid", "A pixel of the window is not valid in the tile."},

@@ -14,7 +14,7 @@ enum class Reason {
   unreadable, unsupported_format, refused_path, truncated, too_large, bad_size, bad_dtype,
   mixed_dtype, no_crs, bad_crs, no_georeference, bad_georeference, wrong_band_count, missing_band,
   all_nodata, band_all_nodata, sparse, bad_date, outside_period, outside_area, too_cloudy,
-  missing_quality, ungrouped_file, gone, duplicate, inconsistent_files, not_mappable, timeout,
+  missing_quality, ungrouped_file, gone, duplicate, inconsistent_files, granule_mismatch, not_mappable, timeout,
   view_invalid, view_cloudy, view_duplicate, view_limit, view_period, view_outside_periods, period_gap, view_near_date, view_unpaired, too_few_views,
   bad_geometry, empty_geometry, outside_rasters, no_class, no_width, null_geometry, repaired_geometry,
   no_partner, all_ignore, read_error, bad_value, contradiction, same_place,

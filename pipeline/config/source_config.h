@@ -90,6 +90,7 @@ namespace tilewright::pipeline {
 struct SourceConfig {
   std::vector<std::string> files;                   ///< globs, "root:glob"
   std::optional<std::string> group;
+  bool mosaic = false;  ///< equal bands of a group lie side by side and are joined
   std::optional<DateConfig> date;
   std::vector<BandRule> bands;                      ///< empty = descriptions
   NodataConfig nodata;
@@ -111,6 +112,7 @@ template <class V>
 void describe(V&& v, SourceConfig& c) {
   v("files", c.files, "a glob or a list of globs, such as data:naip/*.tif");
   v("group", c.group, "regular expression; files with equal capture 1 are one acquisition");
+  v("mosaic", c.mosaic, "granules of one acquisition lie side by side and are joined (see scan)");
   v("date", c.date, "where the acquisition date comes from");
   v("bands", c.bands, "band names in file order, or a mapping of names to path suffixes");
   v("nodata", c.nodata, "declared, detect, none, nan, a number, or a mapping of bands to these");

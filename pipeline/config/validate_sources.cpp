@@ -95,6 +95,10 @@ void check_source(const Job& job, const std::string& path, const SourceConfig& s
   for (std::size_t i = 0; i < source.files.size(); ++i)
     validate_path(job, path + ".files" + (source.files.size() > 1 ? "." + std::to_string(i) : ""), source.files[i], findings);
   if (source.group) validate_pattern(path + ".group", *source.group, findings);
+  if (source.mosaic && !source.group)
+    findings.add(
+        path + ".mosaic",
+        "needs group, a pattern whose capture is the same in all granules of an acquisition");
   if (source.date) check_date(job, path + ".date", *source.date, findings);
   check_date_bands(path, source, findings);
   for (std::size_t i = 0; i < source.quality.size(); ++i)

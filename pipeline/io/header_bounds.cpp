@@ -38,7 +38,7 @@ std::optional<geometry::Box> box_around(std::span<const geometry::MapXY> points)
 }
 
 PlacedGrid grid_of_file(const std::filesystem::path& file, const OpenPolicy& policy) {
-  if (auto bytes = HeaderBytes::open(file))
+  if (const auto bytes = FileBytes::open(file))
     if (const auto header = read_tiff_header(*bytes); header && header->affine)
       if (auto crs = system_of_keys(header->geo_keys, file, policy)) return {*header->affine, header->width, header->height, std::move(crs)};
   try {

@@ -109,6 +109,15 @@ bool clear_nodata(shard::DType dtype, std::span<const std::byte> pixels, const N
   return shard::with_type(dtype, [&](auto type) { return clear_typed<decltype(type)>(pixels, test.value, valid); });
 }
 
+std::vector<std::byte> nodata_pixel(shard::DType dtype, const NodataTest& test) {
+  return shard::with_type(dtype, [&](auto type) {
+    using T = decltype(type);
+    const T value = test.value ? as_type<T>(*test.value).value_or(T{}) : T{};
+    const auto bytes = std::as_bytes(std::span(&value, 1));
+    return std::vector<std::byte>(bytes.begin(), bytes.end());
+  });
+}
+
 void and_zero(shard::DType dtype, std::span<const std::byte> pixels, std::span<std::uint8_t> zero) {
   shard::with_type(dtype, [&](auto type) {
     using T = decltype(type);

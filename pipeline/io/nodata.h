@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "geometry/bitmask.h"
 #include "index/shard/npy.h"
@@ -25,6 +27,9 @@ NodataTest nodata_test(const NodataConfig& config, const std::string& band, std:
 /// Sets `valid` to 0 where a pixel is nodata by value or not finite; true if any pixel is data.
 /// A value that the type cannot hold matches nothing; one beyond float's range means its limit.
 bool clear_nodata(shard::DType dtype, std::span<const std::byte> pixels, const NodataTest& test, std::span<std::uint8_t> valid);
+
+/// A pixel that is nodata by the value of the test; 0 where it has none or the type cannot hold it.
+std::vector<std::byte> nodata_pixel(shard::DType dtype, const NodataTest& test);
 
 /// `zero` and 1 where a pixel is zero in this band: for bands with by_border.
 void and_zero(shard::DType dtype, std::span<const std::byte> pixels, std::span<std::uint8_t> zero);

@@ -269,8 +269,9 @@ void Raster::read(std::span<const int> bands, const Window& window, std::span<st
   check_window(info_, file_, window);
   const auto type = info_.bands.at(static_cast<std::size_t>(bands[0])).dtype;
   const auto bytes = static_cast<std::size_t>(window.width * window.height) * shard::byte_size(type) * bands.size();
-  if (out.size() != bytes) throw ItemError(Reason::read_error, "a buffer of " + std::to_string(out.size()) + " bytes is given for " + std::to_string(bytes));
-  if (!parts_.empty()) return read_parts(bands, window, out);
+  if (out.size() != bytes)
+    throw ItemError(Reason::read_error, "a buffer of " + std::to_string(out.size()) +
+                                            " bytes is given for " + std::to_string(bytes));
   dataset();
   if (blocks_ && blocks_->read(bands, window, out)) return;
   std::vector<int> numbers;
@@ -282,12 +283,12 @@ void Raster::read(std::span<const int> bands, const Window& window, std::span<st
 }
 
 bool Raster::has_mask() const {
-  return !parts_.empty() || mask_side_car_ || std::any_of(info_.bands.begin(), info_.bands.end(), [](const auto& b) { return b.is_alpha || b.has_mask_file; });
+  return mask_side_car_ || std::any_of(info_.bands.begin(), info_.bands.end(),
+                                       [](const auto& b) { return b.is_alpha || b.has_mask_file; });
 }
 
 void Raster::read_mask(const Window& window, std::span<std::uint8_t> out) const {
   check_window(info_, file_, window);
-  if (!parts_.empty()) return read_part_masks(window, out);
   std::fill(out.begin(), out.end(), std::uint8_t{255});
   std::vector<std::uint8_t> one(out.size());
   const auto take = [&](GDALRasterBand& band) {
@@ -317,14 +318,12 @@ int bands_with_own_blocks(GDALDataset& dataset) {
 
 bool Raster::is_sparse() const {
   if (is_sparse_) return *is_sparse_;
-  if (!parts_.empty()) return std::any_of(parts_.begin(), parts_.end(), [](const auto& part) { return part.is_sparse(); });
   for (int i = 1; i <= bands_with_own_blocks(dataset()); ++i)
     if (lacks_blocks(*dataset().GetRasterBand(i), {0, 0, info_.width, info_.height})) return true;
   return false;
 }
 
 void Raster::clear_missing_blocks(const Window& window, std::span<std::uint8_t> valid) const {
-  if (!parts_.empty()) return;  // read_part_masks does it for each part
   const auto bw = info_.block_width, bh = info_.block_height;
   const int bands = bands_with_own_blocks(dataset());
   for (auto row = window.row / bh * bh; row < window.row + window.height; row += bh) {

@@ -49,10 +49,6 @@ class Raster {
   static Raster open(const std::filesystem::path& file, const OpenPolicy& policy);
   /// The same, every header read by GDAL: to compare.
   static Raster open_with_gdal(const std::filesystem::path& file, const OpenPolicy& policy);
-  /// Files that lie side by side on one lattice as one raster, by path. Where they overlap the first
-  /// counts that is not masked and not nodata in all bands that are read; gaps are masked. Throws
-  /// index::ItemError(inconsistent_files).
-  static Raster join(std::vector<Raster> parts);
   [[nodiscard]] const RasterInfo& info() const { return info_; }
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
   /// Band (0-based) pixels of a window inside the raster, in the band's type, row-major.
@@ -72,8 +68,6 @@ class Raster {
   GDALDataset& dataset() const;
   void open_blocks() const;  ///< once the dataset is open
   void add_mask_side_car();
-  void read_parts(std::span<const int> bands, const geometry::Window& window, std::span<std::byte> out) const;
-  void read_part_masks(const geometry::Window& window, std::span<std::uint8_t> out) const;
   std::filesystem::path file_;
   OpenPolicy policy_;
   mutable DatasetHandle dataset_;           ///< null: not opened yet
@@ -81,8 +75,6 @@ class Raster {
   DatasetHandle mask_side_car_;
   RasterInfo info_;
   mutable std::shared_ptr<TiffBlocks> blocks_;   ///< the fast way to whole rows of blocks; null: GDAL alone
-  std::vector<Raster> parts_;               ///< of a mosaic, and where each lies in it
-  std::vector<geometry::Window> places_;
 };
 
 }  // namespace tilewright::pipeline

@@ -3,42 +3,16 @@
 // times as long. Whatever is unusual is left to GDAL.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "geometry/grid.h"
 #include "index/shard/npy.h"
+#include "pipeline/io/header_bytes.h"
 
 namespace tilewright::pipeline {
-
-/// Bytes of a file by place: one read of its beginning, a few more where a directory lies elsewhere.
-class HeaderBytes {
- public:
-  /// nullopt if the file cannot be opened or is no regular file.
-  static std::optional<HeaderBytes> open(const std::filesystem::path& file);
-  /// Of bytes in memory, for tests.
-  explicit HeaderBytes(std::span<const std::byte> all);
-  HeaderBytes(HeaderBytes&& other) noexcept;
-  ~HeaderBytes();
-  [[nodiscard]] std::uint64_t file_size() const { return size_; }
-  /// [at, at + length); empty beyond the file, and once more than 16 reads or 1 MiB were needed.
-  std::span<const std::byte> bytes(std::uint64_t at, std::uint64_t length);
-
- private:
-  HeaderBytes() = default;
-  struct Part {
-    std::uint64_t at = 0;
-    std::vector<std::byte> bytes;
-  };
-  int descriptor_ = -1;
-  std::uint64_t size_ = 0, taken_ = 0;
-  std::vector<Part> parts_;
-};
 
 struct TiffText {
   std::uint16_t tag = 0;
@@ -64,5 +38,6 @@ struct TiffHeader {
 /// nullopt: not a plain TIFF, ask GDAL. Never reads more than HeaderBytes allows, never throws for
 /// what the bytes say.
 std::optional<TiffHeader> read_tiff_header(HeaderBytes& file);
+std::optional<TiffHeader> read_tiff_header(const FileBytes& file);
 
 }  // namespace tilewright::pipeline

@@ -134,7 +134,7 @@ std::shared_ptr<const geometry::Crs> system_of_keys(const std::string& keys, con
 }
 
 std::optional<PlainTiff> read_plain_tiff(const std::filesystem::path& file, const OpenPolicy& policy) {
-  auto bytes = HeaderBytes::open(file);
+  const auto bytes = FileBytes::open(file);
   const auto header = bytes ? read_tiff_header(*bytes) : std::nullopt;
   if (!header || !is_within_budget(*header, policy)) return std::nullopt;
   PlainTiff out;

@@ -2,30 +2,14 @@
 // Where the blocks of a plain TIFF lie and how they are packed: what the fast way to pixels needs.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
-#include <span>
 #include <vector>
 
+#include "pipeline/io/header_bytes.h"
+
 namespace tilewright::pipeline {
-
-/// A file that is read at given places; closed with its owner.
-class FileBytes {
- public:
-  static std::optional<FileBytes> open(const std::filesystem::path& file);
-  FileBytes(FileBytes&& other) noexcept;
-  FileBytes& operator=(FileBytes&&) = delete;
-  ~FileBytes();
-  [[nodiscard]] std::uint64_t size() const { return size_; }
-  /// All of `into` from `offset` on; false if the file is shorter or cannot be read.
-  [[nodiscard]] bool read(std::uint64_t offset, std::span<std::byte> into) const;
-
- private:
-  FileBytes(int descriptor, std::uint64_t size) : descriptor_(descriptor), size_(size) {}
-  int descriptor_;
-  std::uint64_t size_;
-};
 
 /// The first image of a TIFF or BigTIFF. Blocks are tiles, or strips as wide as the image.
 struct TiffLayout {

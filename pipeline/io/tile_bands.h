@@ -9,6 +9,7 @@
 #include "geometry/grid.h"
 #include "pipeline/io/band_manifest.h"
 #include "pipeline/io/nodata.h"
+#include "pipeline/io/product_metadata.h"
 #include "pipeline/io/raster.h"
 #include "pipeline/io/tile_reader.h"
 

@@ -17,8 +17,6 @@
 #include "learn/config/dataset_file.h"
 #include "pipeline/config/job.h"
 #include "pipeline/io/open_policy.h"
-#include "pipeline/io/product_metadata.h"
-#include "pipeline/io/raster.h"
 
 namespace tilewright::pipeline {
 
@@ -35,15 +33,19 @@ struct TileBand {
   bool is_bad = false;                   ///< by the file's own list of bad bands
 };
 
+class Granule;
+
 /// Opens files lazily; not shared between threads. The pixel grid is that of the first band;
 /// bands of other pixel sizes on the same ground are resampled (nearest) from their own grid.
+/// With `mosaic` it reaches over all granules: see Granules.
 class TileReader {
  public:
   /// `files` in band order. `bands_left_out`: bands that are nodata everywhere in all tiles.
   /// Throws index::ItemError with the reason (no_crs, wrong_band_count, mixed_dtype, ...).
   /// `band_names`: of all bands before any is left out, where scan has decided on them.
-  TileReader(const Job& job, const std::string& source, std::vector<TileFile> files,
-             const std::vector<std::string>& bands_left_out, const std::vector<std::string>& band_names = {});
+  TileReader(const Job& job, const std::string& source, const std::vector<TileFile>& files,
+             const std::vector<std::string>& bands_left_out,
+             const std::vector<std::string>& band_names = {});
   TileReader(TileReader&&) noexcept;
   ~TileReader();
 
@@ -56,8 +58,7 @@ class TileReader {
   [[nodiscard]] std::int64_t block_height() const;
   [[nodiscard]] std::int64_t block_width() const;
   [[nodiscard]] bool has_quality() const;
-  [[nodiscard]] const std::vector<Raster>& rasters() const;  ///< one a file or mosaic, in the order given
-  [[nodiscard]] const ProductMetadata* product() const;      ///< nullptr: no such file, or untrusted
+  [[nodiscard]] const std::vector<Granule>& granules() const;  ///< at least one
 
   /// Pixels (C, H, W) of all required bands in dtype(), and validity (H, W): 1 where every required
   /// band is valid by the nodata rule (NaN is never valid). `window` lies inside the tile.

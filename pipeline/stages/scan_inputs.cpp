@@ -9,6 +9,7 @@
 #include "geometry/error.h"
 #include "index/shard/sha256.h"
 #include "pipeline/io/dates.h"
+#include "pipeline/io/granules.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -65,7 +66,9 @@ class Grouper {
         return std::nullopt;
       }
       out.key = match[1];
-      out.band = rule ? rule->name : band_after(relative.substr(static_cast<std::size_t>(match.position(1) + match.length(1))));
+      // In a mosaic the names of granules stand between the capture and the end of the match.
+      const auto before = config_.mosaic ? match[0].second : match[1].second;
+      out.band = rule ? rule->name : band_after(std::string(before, relative.end()));
     } else if (rule) {
       out.key = relative.substr(0, relative.size() - rule->path_suffix->size());
       out.band = rule->name;
@@ -132,15 +135,7 @@ std::vector<FoundFile> find_files(const Job& job, const std::string& source) {
   return out;
 }
 
-/// What the pattern `match` captures in a path, nullopt if nothing.
-std::optional<std::string> captured(const std::regex& pattern, const std::string& path) {
-  std::smatch match;
-  const auto relative = split_root(path).relative;
-  if (!std::regex_search(relative, match, pattern) || match.size() < 2 || !match[1].matched) return std::nullopt;
-  return match[1].str();
-}
-
-/// Adds the quality file with the same capture to each acquisition.
+/// Adds the quality files with the same capture to each acquisition: one, or one a granule.
 void add_quality_files(const Job& job, const std::string& source, std::vector<Acquisition>& acquisitions) {
   const auto& rules = job.source(source).quality;
   for (std::size_t r = 0; r < rules.size(); ++r) {
@@ -152,22 +147,43 @@ void add_quality_files(const Job& job, const std::string& source, std::vector<Ac
     for (const auto& file : files)
       if (const auto capture = captured(pattern, file.path)) by_capture.emplace(*capture, file.path);
     for (auto& acquisition : acquisitions) {
-      const auto capture = captured(pattern, acquisition.files.front().path);
-      const auto found = capture ? by_capture.find(*capture) : by_capture.end();
-      if (found != by_capture.end())
-        acquisition.files.push_back({found->second, "quality:" + std::to_string(r), true});
-      else
-        acquisition.problem.emplace(Reason::missing_quality, "no file of " + *rules[r].files + " captures the same as " + acquisition.files.front().path +
-                                                                 "; correct quality.match or leave the acquisition out");
+      std::set<std::string> taken;
+      for (const auto& granule : split_granules(job.source(source), acquisition.files)) {
+        const auto capture = captured(pattern, granule.front().path);
+        const auto found = capture ? by_capture.find(*capture) : by_capture.end();
+        if (found == by_capture.end())
+          acquisition.problem.emplace(Reason::missing_quality,
+                                      "no file of " + *rules[r].files + " captures the same as " +
+                                          granule.front().path +
+                                          "; correct quality.match or leave the acquisition out");
+        else if (taken.insert(found->second).second)
+          acquisition.files.push_back({found->second, "quality:" + std::to_string(r), true});
+      }
     }
   }
 }
 
-void sort_bands(const Grouper& grouper, Acquisition& acquisition) {
+/// Each granule has a file of each band.
+void check_granules(Acquisition& acquisition) {
+  std::map<std::string, int> count_of_band;
+  for (const auto& file : acquisition.files) ++count_of_band[file.band];
+  const auto by_count = [](const auto& a, const auto& b) { return a.second < b.second; };
+  const auto [least, most] =
+      std::minmax_element(count_of_band.begin(), count_of_band.end(), by_count);
+  if (least->second != most->second)
+    acquisition.problem.emplace(
+        Reason::missing_band, "band '" + least->first + "' has " + std::to_string(least->second) +
+                                  " files, band '" + most->first + "' has " +
+                                  std::to_string(most->second) +
+                                  ": a granule lacks one, or the match of `group` ends too early");
+}
+
+void sort_bands(const Grouper& grouper, bool is_mosaic, Acquisition& acquisition) {
   auto& files = acquisition.files;
   std::sort(files.begin(), files.end(), [&](const auto& a, const auto& b) {
     return std::make_pair(grouper.rank(a.band), a.path) < std::make_pair(grouper.rank(b.band), b.path);
   });
+  if (is_mosaic) return check_granules(acquisition);
   for (std::size_t i = 1; i < files.size(); ++i)
     if (files[i].band == files[i - 1].band)
       acquisition.problem.emplace(Reason::inconsistent_files, files[i - 1].path + " and " + files[i].path + " are both band '" + files[i].band +
@@ -217,7 +233,7 @@ SourceInputs find_inputs(const Job& job, const std::string& source) {
     acquisition.source = source;
     acquisition.key = key;
     acquisition.tile_id = tile_id_of(config, source, key);
-    sort_bands(grouper, acquisition);
+    sort_bands(grouper, config.mosaic, acquisition);
     out.acquisitions.push_back(std::move(acquisition));
   }
   if (config.date && config.date->bands) out.acquisitions = one_each_date(config, out.acquisitions, read_date_list(job, *config.date->bands).size());

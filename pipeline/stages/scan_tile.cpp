@@ -8,6 +8,7 @@
 #include <regex>
 
 #include "index/shard/sha256.h"
+#include "pipeline/io/granule.h"
 #include "pipeline/io/vector_layer.h"
 #include "pipeline/stages/scan_footprint.h"
 #include "pipeline/stages/scan_pass.h"
@@ -40,11 +41,17 @@ void describe_raster(const TileReader& reader, index::TileRow& row) {
 }
 
 void note_side_cars(const TileReader& reader, ScannedTile& tile) {
-  for (const auto& raster : reader.rasters()) tile.side_cars.insert(tile.side_cars.end(), raster.info().side_cars.begin(), raster.info().side_cars.end());
-  if (reader.product()) tile.side_cars.push_back(reader.product()->file.filename().string());
-  for (const auto& raster : reader.rasters())
-    if (const auto ignored = raster.info().metadata.find("IGNORED_SIDE_CARS"); ignored != raster.info().metadata.end())
-      tile.notes.push_back("untrusted: the side-cars" + (" " + ignored->second) + " are ignored; pixels that a mask hides count as valid");
+  for (const auto& granule : reader.granules()) {
+    for (const auto& raster : granule.rasters()) {
+      tile.side_cars.insert(tile.side_cars.end(), raster.info().side_cars.begin(),
+                            raster.info().side_cars.end());
+      if (const auto ignored = raster.info().metadata.find("IGNORED_SIDE_CARS");
+          ignored != raster.info().metadata.end())
+        tile.notes.push_back("untrusted: the side-cars" + (" " + ignored->second) +
+                             " are ignored; pixels that a mask hides count as valid");
+    }
+    if (granule.product()) tile.side_cars.push_back(granule.product()->file.filename().string());
+  }
 }
 
 bool is_outside_period(const SourceConfig& config, const Acquired& acquired) {
@@ -69,6 +76,18 @@ void keep_footprint(const TileReader& reader, const geometry::Bitmask& valid, Sc
                        " px beyond a valid pixel; valid_frac and windows stay exact");
 }
 
+/// Of the products, by the sizes of their granules; nullopt where one does not say it.
+std::optional<double> cloud_frac_of_products(const TileReader& reader) {
+  double cloudy = 0, all = 0;
+  for (const auto& granule : reader.granules()) {
+    if (!granule.product() || !granule.product()->cloud_frac) return std::nullopt;
+    const double pixels = double(granule.info().width) * double(granule.info().height);
+    cloudy += *granule.product()->cloud_frac * pixels;
+    all += pixels;
+  }
+  return cloudy / all;
+}
+
 /// Validity, footprint and clouds of an opened acquisition; sets status removed where a filter says so.
 void look_at_pixels(const TileReader& reader, const SourceContext& source, std::size_t memory_bytes, ScannedTile& tile) {
   const auto& config = source.job.source(source.source);
@@ -83,8 +102,8 @@ void look_at_pixels(const TileReader& reader, const SourceContext& source, std::
   if (pixels.cloud) {
     tile.row.cloud_frac = double((*pixels.cloud & pixels.valid).count()) / double(valid);
     tile.masks.cloud = geometry::RunMask::from(*pixels.cloud).encoded();
-  } else if (reader.product()) {
-    tile.row.cloud_frac = reader.product()->cloud_frac;
+  } else {
+    tile.row.cloud_frac = cloud_frac_of_products(reader);
   }
   if (!source.area.empty() && geometry::intersection(tile.row.geom, source.area).empty())
     reject(tile, "removed", Reason::outside_area, "the footprint does not touch `area`");
@@ -92,21 +111,46 @@ void look_at_pixels(const TileReader& reader, const SourceContext& source, std::
     reject(tile, "removed", Reason::too_cloudy, "cloud_frac is " + std::to_string(*tile.row.cloud_frac) + ", more than max_cloud_frac");
 }
 
+const Raster& first_raster(const TileReader& reader) {
+  return reader.granules().front().rasters().front();
+}
+
 void check_date_count(const SourceContext& source, const TileReader& reader) {
   if (source.date_count == 0) return;
   std::size_t bands = 0;
-  for (const auto& band : reader.rasters().front().info().bands) bands += band.is_alpha ? 0 : 1;
+  const auto& raster = first_raster(reader);
+  for (const auto& band : raster.info().bands) bands += band.is_alpha ? 0 : 1;
   if (bands != source.date_count)
-    throw ItemError(Reason::wrong_band_count, reader.rasters().front().file().filename().string() + " has " + std::to_string(bands) + " bands, the list of dates has " +
-                                                  std::to_string(source.date_count) + "; correct date.bands");
+    throw ItemError(Reason::wrong_band_count,
+                    raster.file().filename().string() + " has " + std::to_string(bands) +
+                        " bands, the list of dates has " + std::to_string(source.date_count) +
+                        "; correct date.bands");
 }
 
 /// The job's rule, else the product's own metadata.
-Acquired acquired_of(const Acquisition& acquisition, const SourceContext& source, const TileReader& reader) {
-  const auto& metadata = reader.rasters().front().info().metadata;
-  const auto given = source.dates.acquired(acquisition.files.front().path, metadata, acquisition.files.front().band);
-  if (source.dates.is_given() || !reader.product() || !reader.product()->acquired) return given;
-  return {reader.product()->acquired, true};
+Acquired acquired_of(const Granule& granule, const SourceContext& source) {
+  const auto& file = granule.files().front();
+  const auto given =
+      source.dates.acquired(file.path, granule.rasters().front().info().metadata, file.band);
+  if (source.dates.is_given() || !granule.product() || !granule.product()->acquired) return given;
+  return {granule.product()->acquired, true};
+}
+
+/// The first granule's. A pass takes minutes, and may take them at midnight.
+Acquired acquired_of(const TileReader& reader, const SourceContext& source) {
+  constexpr std::int64_t kDay_s = 86400;
+  const auto& granules = reader.granules();
+  const auto first = acquired_of(granules.front(), source);
+  for (std::size_t i = 1; i < granules.size(); ++i) {
+    const auto other = acquired_of(granules[i], source);
+    if (first.time && other.time &&
+        std::abs(seconds_of(*first.time) - seconds_of(*other.time)) > kDay_s)
+      throw ItemError(Reason::granule_mismatch, granules[i].name() + " was acquired " +
+                                                    *other.time + ", " + granules.front().name() +
+                                                    " " + *first.time +
+                                                    "; make the capture of `group` hold the day");
+  }
+  return first;
 }
 
 /// Of the band files alone: quality rasters in files of their own do not change what a tile is.
@@ -179,15 +223,16 @@ ScannedTile scan_tile(const Acquisition& acquisition, const SourceContext& sourc
   try {
     if (acquisition.problem) throw ItemError(*acquisition.problem);
     const TileReader reader(source.job, source.source, acquisition.files, source.left_out, source.names);
-    const auto& metadata = reader.rasters().front().info().metadata;
+    const auto& granule = reader.granules().front();
     describe_raster(reader, tile.row);
     tile.grid = {tile.row.tile_id, reader.affine(), reader.crs().wkt(), reader.width(), reader.height()};
     tile.bands = reader.bands();
-    tile.version = reader.product() ? reader.product()->version : "";
-    if (tile.version.empty()) tile.version = processing_version(metadata, tile.row.path);
+    tile.version = granule.product() ? granule.product()->version : "";
+    if (tile.version.empty())
+      tile.version = processing_version(first_raster(reader).info().metadata, tile.row.path);
     note_side_cars(reader, tile);
     check_date_count(source, reader);
-    const auto acquired = acquired_of(acquisition, source, reader);
+    const auto acquired = acquired_of(reader, source);
     tile.row.acquired = acquired.time;
     tile.row.time_known = acquired.time_known;
     if (is_outside_period(source.job.source(source.source), acquired))

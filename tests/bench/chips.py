@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chips against peers in the same run: `chips.py BIN_FOLDER [--rounds N] [--scenes N]`; a table, then one JSON line.
+"""Chips against peers in the same run: `chips.py BIN_FOLDER [--rounds N] [--scenes N] [--edge N]`; run.py prints the same rows.
 
-The peer of warped and random chips takes TorchGeo's path (its wheel needs torch): one WarpedVRT a file in an LRU of 128,
-`rasterio.merge` for each sample, float32 out. Everything runs in one process; ours and the codec limit on two threads.
+Both sides get the same list of windows in a file, run as one process each that makes the same bytes (uint16, C x H x W), and
+time their own work without the start of the process. Every chip is compared before a row is timed; rounds then alternate, and
+the median of their ratios counts. The peer of all rows but the first takes TorchGeo's path (its wheel needs torch): an open
+reader a file, a WarpedVRT where the CRS differs, `rasterio.merge` for each sample.
 """
 import argparse
-import functools
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,139 +21,201 @@ import rasterio.merge
 from rasterio.enums import Resampling
 from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform_bounds
+from rasterio.warp import transform
 from rasterio.windows import Window
 
-SIZE, EDGE, BANDS, THREADS, ZONE = 264, 4096, 4, 2, 32632
+SIZE, BANDS, STEP, HOME, ZONE, SLICE = 264, 4, 10, 32633, 32632, 64
+CACHE_MB = 64
+CHIP_BYTES = SIZE * SIZE * BANDS * 2
 
 
-def make_scenes(folder, count):
+def corner(scene):
+    return 400000 + 7 * scene, 5400000 - 3 * scene
+
+
+def make_scenes(folder, count, edge):
     """Smooth texture and noise: DEFLATE packs it to about six tenths, as real reflectances."""
     rng = np.random.default_rng(1)
-    y, x = np.mgrid[0:EDGE, 0:EDGE].astype(np.float32)
+    y, x = np.mgrid[0:edge, 0:edge].astype(np.float32)
     for n in range(count):
-        data = np.empty((BANDS, EDGE, EDGE), np.uint16)
+        data = np.empty((BANDS, edge, edge), np.uint16)
         for b in range(BANDS):
-            data[b] = 3000 + 900 * np.sin(x / (37 + 5 * b) + n) * np.cos(y / (53 + 3 * b)) + rng.normal(0, 60, (EDGE, EDGE))
-        with rasterio.open(folder / f"scene_{n:02d}.tif", "w", driver="GTiff", width=EDGE, height=EDGE, count=BANDS, dtype="uint16", crs="EPSG:32633",
-                           transform=from_origin(400000 + 7 * n, 5400000 - 3 * n, 10, 10), tiled=True, blockxsize=512, blockysize=512, interleave="pixel",
+            data[b] = 3000 + 900 * np.sin(x / (37 + 5 * b) + n) * np.cos(y / (53 + 3 * b)) + rng.normal(0, 60, (edge, edge))
+        with rasterio.open(folder / f"scene_{n:02d}.tif", "w", driver="GTiff", width=edge, height=edge, count=BANDS, dtype="uint16", crs=f"EPSG:{HOME}",
+                           transform=from_origin(*corner(n), STEP, STEP), tiled=True, blockxsize=512, blockysize=512, interleave="pixel",
                            compress="deflate", predictor=2) as out:
             out.write(data)
 
 
-def ours(bench, mode, folder, *arguments, check=False):
-    environment = {"TILEWRIGHT_CHECK": "1"} if check else {}
-    out = subprocess.run([str(bench), mode, str(folder), str(THREADS), *map(str, arguments)], check=True, capture_output=True, text=True, env=environment).stdout
-    return json.loads(out)
+# Lists of windows: scene, column, row.
+def grid_list(scenes, edge, stride=SIZE):
+    places = range(0, edge - SIZE + 1, stride)
+    return [(n, col, row) for n in range(scenes) for row in places for col in places]
 
 
-def grid_windows(stride):
-    places = range(0, EDGE - SIZE + 1, stride)
-    return [(col, row) for row in places for col in places]
+def random_list(scenes, edge, count):
+    """As a random sampler asks: another scene each time."""
+    rng = np.random.default_rng(5)
+    return [(int(rng.integers(scenes)), int(rng.integers(edge - SIZE + 1)), int(rng.integers(edge - SIZE + 1))) for _ in range(count)]
 
 
-def rasterio_chips(files, windows_of):
-    chips = total = 0
-    for n, file in enumerate(files):
-        with rasterio.open(file) as source:
-            for col, row in windows_of(n):
-                data = source.read(window=Window(col, row, SIZE, SIZE))
-                chips, total = chips + 1, total + int(data.sum(dtype=np.uint64)) if CHECK else total
-    return chips, total
+def warp_list(scenes, edge):
+    """Cells of the other zone's grid whose windows lie inside the scene with some pixels to spare."""
+    spare, out = 8 * STEP, []
+    for n in range(scenes):
+        west, north = corner(n)
+        east, south = west + edge * STEP, north - edge * STEP
+        xs, ys = transform(f"EPSG:{HOME}", f"EPSG:{ZONE}", [west, east, west, east], [north, north, south, south])
+        for row in range(int(-max(ys) // STEP), int(-min(ys) // STEP) - SIZE, SIZE):
+            for col in range(int(min(xs) // STEP), int(max(xs) // STEP) - SIZE, SIZE):
+                c, r = np.array([col, col + SIZE, col, col + SIZE]) * STEP, -np.array([row, row, row + SIZE, row + SIZE]) * STEP
+                x, y = map(np.array, transform(f"EPSG:{ZONE}", f"EPSG:{HOME}", c, r))
+                if x.min() > west + spare and x.max() < east - spare and y.min() > south + spare and y.max() < north - spare:
+                    out.append((n, col, row))
+    return out
 
 
-def merged_chips(files, bounds_of, crs, resampling):
-    """TorchGeo's RasterDataset: a cached reader a file, a merge a sample, float32."""
+# The peers: each a generator of chips in the order of the list.
+def read_windows(files, windows):
+    sources = [rasterio.open(file) for file in files]
+    for n, col, row in windows:
+        yield sources[n].read(window=Window(col, row, SIZE, SIZE))
 
-    @functools.lru_cache(128)
-    def reader(file):
+
+def merge_samples(files, windows):
+    sources = [rasterio.open(file) for file in files]
+    for n, col, row in windows:
+        west, north = corner(n)
+        bounds = (west + col * STEP, north - (row + SIZE) * STEP, west + (col + SIZE) * STEP, north - row * STEP)
+        yield rasterio.merge.merge([sources[n]], bounds=bounds, res=STEP)[0]
+
+
+def merge_warped(files, windows, tolerance=0.125):
+    """The VRT lies on the grid of the samples: otherwise they would be resampled twice. XSCALE and YSCALE: GDAL takes a turned
+    window for a coarser one and would blur it."""
+    vrts = []
+    for file in files:
         source = rasterio.open(file)
-        return source if source.crs == crs else WarpedVRT(source, crs=crs, resampling=resampling)
+        xs, ys = transform(source.crs, f"EPSG:{ZONE}", *zip(source.bounds[:2], source.bounds[2:], (source.bounds[0], source.bounds[3]), (source.bounds[2], source.bounds[1])))
+        west, north = min(xs) // STEP * STEP, max(ys) // STEP * STEP + STEP
+        width, height = int((max(xs) - west) // STEP) + 1, int((north - min(ys)) // STEP) + 1
+        vrts.append(WarpedVRT(source, crs=f"EPSG:{ZONE}", transform=from_origin(west, north, STEP, STEP), width=width, height=height, resampling=Resampling.bilinear,
+                              tolerance=tolerance, XSCALE=1, YSCALE=1))
+    for n, col, row in windows:
+        yield rasterio.merge.merge([vrts[n]], bounds=(col * STEP, -(row + SIZE) * STEP, (col + SIZE) * STEP, -row * STEP), res=STEP)[0]
 
+
+PEERS = {"read": read_windows, "merge": merge_samples, "warp": merge_warped, "exact-warp": lambda files, windows: merge_warped(files, windows, 1e-3)}
+
+
+def run_peer(name, folder, list_file, out):
+    """The process of a peer; prints one JSON line as tilewright-chips-bench does."""
+    files = sorted(Path(folder).glob("*.tif"))
+    windows = [tuple(map(int, line.split())) for line in Path(list_file).read_text().splitlines()]
     chips = total = 0
-    for n, file in enumerate(files):
-        for bounds in bounds_of(n):
-            data, _ = rasterio.merge.merge([reader(file)], bounds=bounds, res=10, resampling=resampling)
-            sample = data.astype(np.float32)
-            chips, total = chips + 1, total + int(data.sum(dtype=np.uint64)) if CHECK else total
-            del sample
-    return chips, total
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB << 20), open(out or "/dev/null", "wb") as file:
+        start = time.perf_counter()
+        for data in PEERS[name](files, windows):
+            sample = np.ascontiguousarray(data)
+            chips, total = chips + 1, total + sample.nbytes
+            if out:
+                file.write(sample)
+        seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "chips": chips, "bytes": total}))
 
 
-CHECK = False
+def run(*command):
+    return json.loads(subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True).stdout)
 
 
-def clock(work):
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
+class Row:
+    """One row of the table: a list, a peer, and how many threads we may use."""
+
+    def __init__(self, bench, folder, name, windows, peer, threads=1, epsg=0):
+        self.bench, self.folder, self.name, self.windows, self.peer, self.threads, self.epsg = bench, folder, name, windows, peer, threads, epsg
+        self.list = folder / "list.txt"
+
+    def ours(self, *out):
+        return run(self.bench, "cut", self.folder, self.threads, SIZE, CACHE_MB, self.epsg, self.list, *out)
+
+    def theirs(self, peer, *out):
+        return run(sys.executable, __file__, "--peer", peer, self.folder, self.list, *out)
+
+    def write(self, windows):
+        self.list.write_text("".join(f"{n} {col} {row}\n" for n, col, row in windows))
+
+    def compare(self):
+        """All chips, a slice of the list at a time. Warped ones may round otherwise, by one."""
+        a, b = self.folder / "ours.bin", self.folder / "theirs.bin"
+        for begin in range(0, len(self.windows), SLICE):
+            part = self.windows[begin:begin + SLICE]
+            self.write(part)
+            self.ours(a)
+            self.theirs("exact-warp" if self.peer == "warp" else self.peer, b)
+            mine, other = np.fromfile(a, np.uint16), np.fromfile(b, np.uint16)
+            assert mine.nbytes == other.nbytes == len(part) * CHIP_BYTES, f"{self.name}: {mine.nbytes} and {other.nbytes} bytes for {len(part)} chips"
+            apart = np.abs(mine.astype(np.int32) - other)
+            assert apart.max() <= (1 if self.epsg else 0), f"{self.name}: a pixel differs by {apart.max()}, {np.count_nonzero(apart)} of {apart.size} differ"
+        a.unlink()
+        b.unlink()
+
+    def measure(self, rounds):
+        self.compare()
+        self.write(self.windows)
+        pairs = []
+        for _ in range(rounds):
+            mine, other = self.ours(), self.theirs(self.peer)
+            assert (mine["chips"], mine["bytes"]) == (other["chips"], other["bytes"]) == (len(self.windows), len(self.windows) * CHIP_BYTES)
+            pairs.append((mine["chips"] / mine["seconds"], other["chips"] / other["seconds"]))
+        return {"chips": len(self.windows), "ours": statistics.median(a for a, _ in pairs), "peer": statistics.median(b for _, b in pairs),
+                "ratio": statistics.median(a / b for a, b in pairs)}
 
 
-def rounds(count, bench, mode, folder, arguments, peer):
-    pairs, found = [], None
-    for _ in range(count):
-        found = ours(bench, mode, folder, *arguments)
-        seconds, (chips, _) = clock(peer)
-        pairs.append(((found["chips"] / found["seconds"]), chips / seconds))
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), statistics.median(a / b for a, b in pairs)
+def measure(bin_folder, folder, rounds=5, scenes=4, edge=4096):
+    """The rows by name; row "limit" is the codec alone, in chips a second."""
+    bench = bin_folder / "tilewright-chips-bench"
+    make_scenes(folder, scenes, edge)
+    grid, some = grid_list(scenes, edge), random_list(scenes, edge, 60 * scenes)
+    rows = [
+        Row(bench, folder, "same grid, 2 threads against rasterio", grid, "read", threads=2),
+        Row(bench, folder, "same grid, 2 threads against merge (TorchGeo's path)", grid[::5], "merge", threads=2),
+        Row(bench, folder, "other zone, bilinear, 2 threads against WarpedVRT + merge", warp_list(scenes, edge), "warp", threads=2, epsg=ZONE),
+        Row(bench, folder, "random windows, peer in the order of the list", some, "merge"),
+        Row(bench, folder, "random windows, peer by scene and row too", sorted(some, key=lambda w: (w[0], w[2], w[1])), "merge"),
+    ]
+    table = {row.name: row.measure(rounds) for row in rows}
+    limits = [run(bench, "limit", folder, 2) for _ in range(rounds)]
+    needed = (edge // SIZE * SIZE) ** 2 / edge**2  # of the pixels of a scene
+    table["limit"] = {"ours": table[rows[0].name]["ours"], "peer": statistics.median(l["bytes"] / l["seconds"] for l in limits) / CHIP_BYTES * needed}
+    table["limit"]["ratio"] = table["limit"]["ours"] / table["limit"]["peer"]
+    return table
+
+
+def rows(bin_folder, folder):
+    """As run.py prints them."""
+    folder.mkdir()
+    table = measure(bin_folder, folder)
+    limit = table.pop("limit")
+    out = [("chips, " + name, row["ours"], "chips/s", row["peer"], "one process each, equal chips") for name, row in table.items()]
+    return out + [("chips, same grid, share of the codec", limit["ours"], "chips/s", limit["peer"], "reading and DEFLATE alone, 2 threads")]
 
 
 def main():
-    global CHECK
+    if sys.argv[1:2] == ["--peer"]:
+        return run_peer(*sys.argv[2:5], sys.argv[5] if len(sys.argv) > 5 else None)
     parser = argparse.ArgumentParser()
     parser.add_argument("bin", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scenes", type=int, default=4)
+    parser.add_argument("--edge", type=int, default=4096)
     arguments = parser.parse_args()
-    bench = arguments.bin / "tilewright-chips-bench"
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_scenes(folder, arguments.scenes)
-        files = sorted(folder.glob("*.tif"))
-        grid = lambda n: grid_windows(SIZE)
-        to_bounds = lambda n, col, row: (400000 + 7 * n + col * 10, 5400000 - 3 * n - (row + SIZE) * 10, 400000 + 7 * n + (col + SIZE) * 10, 5400000 - 3 * n - row * 10)
-        CHECK = True
-        mine, theirs = ours(bench, "grid", folder, SIZE, SIZE, check=True), rasterio_chips(files, grid)
-        assert (mine["chips"], mine["sum"]) == theirs, f"unequal: {mine} {theirs}"
-        CHECK = False
-        table = {}
-        limits = [ours(bench, "limit", folder) for _ in range(arguments.rounds)]
-        limit = statistics.median(l["bytes"] / l["seconds"] for l in limits) / (SIZE * SIZE * BANDS * 2)
-        used = (EDGE // SIZE * SIZE) ** 2 / EDGE**2
-        table["grid against rasterio"] = rounds(arguments.rounds, bench, "grid", folder, (SIZE, SIZE), lambda: rasterio_chips(files, grid))
-        share = table["grid against rasterio"][0] / (limit * used)
-        few = lambda n: [to_bounds(n, col, row) for col, row in grid_windows(SIZE)[::5]]
-        table["grid against merge (TorchGeo's path)"] = rounds(arguments.rounds, bench, "grid", folder, (SIZE, SIZE), lambda: merged_chips(files, few, rasterio.crs.CRS.from_epsg(32633), Resampling.nearest))
-
-        def warped_bounds(n):
-            west, south, east, north = transform_bounds("EPSG:32633", f"EPSG:{ZONE}", 400000 + 7 * n, 5400000 - 3 * n - EDGE * 10, 400000 + 7 * n + EDGE * 10, 5400000 - 3 * n)
-            inset, edge = 4000, SIZE * 10
-            lefts = np.arange(np.ceil((west + inset) / 10) * 10, east - inset - edge, edge * 3)
-            tops = np.arange(np.floor((north - inset) / 10) * 10, south + inset + edge, -edge * 3)
-            return [(left, top - edge, left + edge, top) for top in tops for left in lefts]
-
-        table["other zone, bilinear, against WarpedVRT + merge"] = rounds(arguments.rounds, bench, "warp", folder, (SIZE, ZONE), lambda: merged_chips(files, warped_bounds, rasterio.crs.CRS.from_epsg(ZONE), Resampling.bilinear))
-        rng = np.random.default_rng(5)
-
-        def random_chips():
-            """Samples of a random sampler: another scene each time, so that blocks fall out of the cache."""
-            order = [(int(rng.integers(len(files))), int(rng.integers(EDGE - SIZE)), int(rng.integers(EDGE - SIZE))) for _ in range(60)]
-            chips = 0
-            readers = {}
-            for n, col, row in order:
-                source = readers.setdefault(n, rasterio.open(files[n]))
-                data, _ = rasterio.merge.merge([source], bounds=to_bounds(n, col, row), res=10)
-                data.astype(np.float32)
-                chips += 1
-            return chips, 0
-
-        with rasterio.Env(GDAL_CACHEMAX=64 << 20):
-            table["random, scenes larger than the cache (64 MiB), against merge"] = rounds(arguments.rounds, bench, "random", folder, (SIZE, 900), random_chips)
-        print(f"codec limit {limit:.0f} chips/s on {THREADS} threads; grid reaches {100 * share:.0f} % of it for the blocks it needs")
-        print("| chips of 264 x 264 x 4 uint16, DEFLATE | ours, chips/s | peer, chips/s | ratio |\n|---|---|---|---|")
-        for row, (a, b, ratio) in table.items():
-            print(f"| {row} | {a:.0f} | {b:.0f} | {ratio:.1f} |")
-        print(json.dumps({"limit_chips_per_s": limit, "share_of_limit": share, "rows": table, "rasterio": rasterio.__version__, "gdal": rasterio.__gdal_version__}))
+        table = measure(arguments.bin.resolve(), Path(name), arguments.rounds, arguments.scenes, arguments.edge)
+    print(f"| chips of {SIZE} x {SIZE} x {BANDS} uint16, DEFLATE | ours, chips/s | peer, chips/s | ratio |\n|---|---|---|---|")
+    for name, row in table.items():
+        print(f"| {name} | {row['ours']:.0f} | {row['peer']:.0f} | {row['ratio']:.2f} |")
+    print(json.dumps({"rows": table, "rasterio": rasterio.__version__, "gdal": rasterio.__gdal_version__}))
+    return None
 
 
 if __name__ == "__main__":

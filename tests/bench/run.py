@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import chips
 import graph_bench
 import numpy as np
 import rasterio
@@ -184,6 +185,7 @@ def measure(folder):
     peer = clock(lambda: peer_webdataset(folder), 2)
     rows.append(("shard reading", gigabytes, "GB/s", total / peer / 1e9, "webdataset, bytes only"))
     rows += scan_bench.rows(BIN, folder / "scan")
+    rows += chips.rows(BIN, folder / "chips")
     start = clock(lambda: tilewright("--help"), 20)
     rows.append(("start of --help", start * 1000, "ms", 50, "the limit"))
     return rows

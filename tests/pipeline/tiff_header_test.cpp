@@ -218,11 +218,18 @@ TEST_F(TiffHeaderTest, ReadsAreBounded) {
   raster.options = {"COMPRESS=DEFLATE"};
   raster.pixel = [](int, int, int) { return 1; };
   write_raster(folder_ / "long.tif", raster);
-  auto bytes = HeaderBytes::open(folder_ / "long.tif");
-  ASSERT_TRUE(bytes);
-  EXPECT_TRUE(bytes->bytes(bytes->file_size(), 1).empty());
-  EXPECT_TRUE(bytes->bytes(~std::uint64_t{0}, 8).empty());
-  EXPECT_TRUE(bytes->bytes(0, ~std::uint64_t{0}).empty());
+  const auto file = FileBytes::open(folder_ / "long.tif");
+  ASSERT_TRUE(file);
+  HeaderBytes bytes(*file);
+  EXPECT_TRUE(bytes.bytes(bytes.file_size(), 1).empty());
+  EXPECT_TRUE(bytes.bytes(~std::uint64_t{0}, 8).empty());
+  EXPECT_TRUE(bytes.bytes(0, ~std::uint64_t{0}).empty());
+  HeaderBytes few(*file, {.reads = 2, .bytes = 40 << 10});
+  EXPECT_EQ(few.bytes(0, 8).size(), 8U);
+  EXPECT_EQ(few.bytes(8, 100).size(), 100U) << "read already";
+  EXPECT_TRUE(few.bytes(100, 39 << 10).empty()) << "more bytes than the budget";
+  EXPECT_EQ(few.bytes(20 << 10, 8).size(), 8U);
+  EXPECT_TRUE(few.bytes(60 << 10, 8).empty()) << "more reads than the budget";
   EXPECT_TRUE(equals_gdal(folder_ / "long.tif"));
 }
 

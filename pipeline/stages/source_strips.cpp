@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "pipeline/io/granule.h"
+
 namespace tilewright::pipeline {
 namespace {
 
@@ -34,7 +36,8 @@ std::int64_t SourceStrips::rows_a_strip(const TileReader& tile) {
 }
 
 std::int64_t SourceStrips::rows_in_memory(const TileReader& tile, std::int64_t tallest) {
-  return std::min(tile.height(), tallest + 2 * rows_a_strip(tile));
+  const std::int64_t joined = tile.granules().size() > 1 ? rows_a_strip(tile) : 0;
+  return std::min(tile.height(), tallest + 2 * rows_a_strip(tile)) + joined;
 }
 
 void SourceStrips::move_to(std::int64_t row, std::int64_t row_end) {

@@ -10,7 +10,7 @@ namespace tilewright::geometry {
 namespace {
 
 constexpr std::uint32_t kNone = 0;                                       ///< background
-constexpr std::uint32_t kSeveral = std::numeric_limits<std::uint32_t>::max();  ///< two or more objects
+constexpr std::uint32_t kSeveral = kUnknownObject - 1;  ///< two or more objects
 
 std::size_t at(const IdImage& image, std::int64_t col, std::int64_t row) { return static_cast<std::size_t>(row * image.width + col); }
 
@@ -53,9 +53,15 @@ std::vector<std::uint32_t> merged(const std::vector<std::uint32_t>& ids, std::in
   return out;
 }
 
-}  // namespace
+bool has_unknown(const IdImage& image) { return std::ranges::find(image.ids, kUnknownObject) != image.ids.end(); }
 
-std::vector<float> signed_distance_m(const IdImage& image, PixelSize pixel, double most_m) {
+std::vector<std::uint32_t> with_unknown_as(const IdImage& image, std::uint32_t id) {
+  std::vector<std::uint32_t> ids(image.ids.begin(), image.ids.end());
+  std::ranges::replace(ids, kUnknownObject, id);
+  return ids;
+}
+
+std::vector<float> distance_of_known(const IdImage& image, PixelSize pixel, double most_m) {
   const auto reach_rows = static_cast<std::int32_t>(std::ceil(most_m / pixel.north_m));
   const auto reach_cols = static_cast<std::int64_t>(std::ceil(most_m / pixel.east_m));
   const auto rows = rows_to_other_kind(image, reach_rows);
@@ -81,29 +87,59 @@ std::vector<float> signed_distance_m(const IdImage& image, PixelSize pixel, doub
   return out;
 }
 
+/// Objects within reach of each pixel: none, one id, or kSeveral.
+std::vector<std::uint32_t> objects_around(const std::vector<std::uint32_t>& ids, const IdImage& image, int reach) {
+  return merged(merged(ids, image.height, image.width, image.width, 1, reach), image.width, image.height, 1, image.width, reach);
+}
+
+}  // namespace
+
+std::vector<float> signed_distance_m(const IdImage& image, PixelSize pixel, double most_m) {
+  if (!has_unknown(image)) return distance_of_known(image, pixel, most_m);
+  const auto empty = with_unknown_as(image, kNone), full = with_unknown_as(image, kSeveral);
+  auto out = distance_of_known({image.width, image.height, empty}, pixel, most_m);
+  const auto other = distance_of_known({image.width, image.height, full}, pixel, most_m);
+  for (std::size_t n = 0; n < out.size(); ++n)
+    if (out[n] != other[n]) out[n] = std::numeric_limits<float>::quiet_NaN();
+  return out;
+}
+
 std::vector<std::uint8_t> boundary_band(const IdImage& image, int band_px) {
   std::vector<std::uint8_t> out(image.ids.size(), 0);
+  const auto value_of = [&](std::int64_t col, std::int64_t row) -> std::uint8_t {
+    const auto id = image.ids[at(image, col, row)];
+    if (id == kNone) return 0;
+    if (id == kUnknownObject) return kUnknownPixel;
+    std::uint8_t value = 0;
+    for (auto r = std::max<std::int64_t>(0, row - band_px); r <= std::min(image.height - 1, row + band_px); ++r)
+      for (auto c = std::max<std::int64_t>(0, col - band_px); c <= std::min(image.width - 1, col + band_px); ++c) {
+        const auto other = image.ids[at(image, c, r)];
+        if (other == kUnknownObject) value = kUnknownPixel;
+        else if (other != id) return 1;
+      }
+    return value;
+  };
   for (std::int64_t row = 0; row < image.height; ++row)
-    for (std::int64_t col = 0; col < image.width; ++col) {
-      const auto id = image.ids[at(image, col, row)];
-      if (id == kNone) continue;
-      const auto differs = [&] {
-        for (auto r = std::max<std::int64_t>(0, row - band_px); r <= std::min(image.height - 1, row + band_px); ++r)
-          for (auto c = std::max<std::int64_t>(0, col - band_px); c <= std::min(image.width - 1, col + band_px); ++c)
-            if (image.ids[at(image, c, r)] != id) return true;
-        return false;
-      };
-      out[at(image, col, row)] = differs() ? 1 : 0;
-    }
+    for (std::int64_t col = 0; col < image.width; ++col) out[at(image, col, row)] = value_of(col, row);
   return out;
 }
 
 std::vector<std::uint8_t> contact(const IdImage& image, int near_px) {
-  const std::vector<std::uint32_t> ids(image.ids.begin(), image.ids.end());
-  const auto along_rows = merged(ids, image.height, image.width, image.width, 1, near_px);
-  const auto around = merged(along_rows, image.width, image.height, 1, image.width, near_px);
-  std::vector<std::uint8_t> out(ids.size());
-  for (std::size_t n = 0; n < ids.size(); ++n) out[n] = ids[n] == kNone && around[n] == kSeveral ? 1 : 0;
+  const auto around = objects_around(with_unknown_as(image, kNone), image, near_px);
+  std::vector<std::uint32_t> unknown(image.ids.size(), kNone);
+  if (has_unknown(image)) {
+    for (std::size_t n = 0; n < unknown.size(); ++n)
+      if (image.ids[n] == kUnknownObject) unknown[n] = static_cast<std::uint32_t>(n + 1);  // each could be an object of its own
+    unknown = objects_around(unknown, image, near_px);
+  }
+  std::vector<std::uint8_t> out(image.ids.size(), 0);
+  for (std::size_t n = 0; n < out.size(); ++n) {
+    const auto id = image.ids[n];
+    if (id == kUnknownObject) out[n] = kUnknownPixel;
+    if (id != kNone) continue;
+    const bool could_be = unknown[n] == kSeveral || (unknown[n] != kNone && around[n] != kNone);
+    out[n] = around[n] == kSeveral ? 1 : could_be ? kUnknownPixel : 0;
+  }
   return out;
 }
 

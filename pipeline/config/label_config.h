@@ -93,7 +93,9 @@ struct LayerConfig {
   ExtentConfig extent;
   std::optional<ValidConfig> valid;
   std::optional<NamedList<std::string>> values; ///< raster: "5": "1", "0": "ignore"
-  std::vector<std::string> kinds;               ///< further targets: not in this version
+  std::vector<std::string> kinds;               ///< further series beside the class mask
+  int boundary_px = 1, contact_px = 3;          ///< of the kinds of these names
+  double distance_m = 50;
   std::vector<std::string> drivers;
 };
 
@@ -148,7 +150,10 @@ void describe(V&& v, LayerConfig& c) {
   v("extent", c.extent, "where the source is complete: bounds, hull, all or a vector file; outside is 255");
   v("valid", c.valid, "period in which the labels hold");
   v("values", c.values, "raster value: class or ignore");
-  v("kinds", c.kinds, "further targets of the layer: instances, boundary, contact, distance, coverage");
+  v("kinds", c.kinds, "further series <layer>_<kind>: instances, boundary, contact, distance, coverage");
+  v("boundary_px", c.boundary_px, "kind boundary: pixels of objects this near to something else", between(1, 64));
+  v("contact_px", c.contact_px, "kind contact: background this near to two objects, pixels", between(1, 64));
+  v("distance_m", c.distance_m, "kind distance: clipped at this many metres", above(0));
   v("drivers", c.drivers, "further GDAL drivers to allow");
 }
 

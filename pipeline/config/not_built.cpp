@@ -20,7 +20,6 @@ class List {
 };
 
 void add_layer(const std::string& path, const LayerConfig& layer, List& list) {
-  list.add(!layer.kinds.empty(), path + ".kinds", "remove it; the class mask is made");
   list.add(layer.vector && layer.draw == Draw::points, path + ".draw: points", "buffer the points to polygons first");
   list.add(layer.width && layer.width->fit != "none", path + ".width.fit", "use fit: none");
 }

@@ -36,6 +36,12 @@ void validate_names(const Job& job, Findings& findings) {
   for (const auto& [name, layer] : job.layers)
     if (std::find(sources.begin(), sources.end(), name) != sources.end())
       findings.add("layers." + name, "a source has this name too, and both name shards; rename one");
+  const auto layers = names_of(job.layers);
+  for (const auto& [name, layer] : job.layers)
+    for (const auto& kind : layer.kinds)
+      for (const auto* others : {&sources, &layers})
+        if (std::find(others->begin(), others->end(), name + "_" + kind) != others->end())
+          findings.add("layers." + name + ".kinds", "its series " + name + "_" + kind + " has the name of a source or layer, and both name shards; rename one");
   for (const auto& [name, place] : job.roots)
     if (place.empty()) findings.add("roots." + name, "is empty, expected a folder");
 }

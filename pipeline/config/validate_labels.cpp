@@ -56,6 +56,21 @@ void check_valid(const std::string& path, const LayerConfig& layer, Findings& fi
   if (valid.from && valid.to && period_of(*valid.from) && !period_of(*valid.from, valid.to)) findings.add(path + ".to", "lies before from");
 }
 
+void check_kinds(const Job& job, const std::string& path, const LayerConfig& layer, Findings& findings) {
+  constexpr double kMostReachPx = 1024;
+  for (std::size_t i = 0; i < layer.kinds.size(); ++i) {
+    const auto& kind = layer.kinds[i];
+    const auto at = path + ".kinds." + std::to_string(i);
+    findings.need_known(at, "kind", kind, {"instances", "boundary", "contact", "distance", "coverage"});
+    if (std::find(layer.kinds.begin(), layer.kinds.begin() + static_cast<std::ptrdiff_t>(i), kind) != layer.kinds.begin() + static_cast<std::ptrdiff_t>(i))
+      findings.add(at, "is '" + kind + "' twice; name each kind once");
+    if (layer.raster && (kind == "instances" || kind == "contact" || kind == "coverage"))
+      findings.add(at, "is '" + kind + "', which needs objects; a raster gives boundary and distance");
+    if (kind == "distance" && layer.distance_m > kMostReachPx * job.grid.resolution_m)
+      findings.add(path + ".distance_m", "is more than 1024 pixels of grid.resolution_m; give at most " + std::to_string(kMostReachPx * job.grid.resolution_m));
+  }
+}
+
 void check_layer(const Job& job, const std::string& path, const LayerConfig& layer, Findings& findings) {
   if (layer.vector.has_value() == layer.raster.has_value())
     findings.add(path, layer.vector ? "has vector and raster; keep one" : "has no file; give vector: or raster:");
@@ -74,8 +89,7 @@ void check_layer(const Job& job, const std::string& path, const LayerConfig& lay
   if (layer.width && layer.draw != Draw::lines) findings.add(path + ".width", "is used only with draw: lines");
   if (layer.values && !layer.raster) findings.add(path + ".values", "is used only with raster:");
   if (layer.values) check_raster_values(path + ".values", *layer.values, findings);
-  for (std::size_t i = 0; i < layer.kinds.size(); ++i)
-    findings.need_known(path + ".kinds." + std::to_string(i), "kind", layer.kinds[i], {"instances", "boundary", "contact", "distance", "coverage"});
+  check_kinds(job, path, layer, findings);
 }
 
 /// Keys of a target that belong to tables.

@@ -14,6 +14,7 @@
 #include "index/shard/sha256.h"
 #include "index/shard/shard_reader.h"
 #include "pipeline/config/load.h"
+#include "pipeline/stages/label_kinds.h"
 #include "pipeline/stages/label_masks.h"
 #include "pipeline/stages/label_raster.h"
 #include "pipeline/stages/label_series.h"
@@ -30,7 +31,7 @@ namespace fs = std::filesystem;
 
 /// What a layer adds to the manifest once all shards are published.
 struct LayerRows {
-  WrittenSeries series;
+  std::vector<WrittenSeries> series;  ///< the class mask, then the kinds
   std::vector<index::LabelObjectRow> objects;
   std::vector<index::RejectionRow> rejections;
 };
@@ -51,13 +52,40 @@ LabelFiles files_of(const Job& job, const LayerConfig& layer) {
   return files;
 }
 
+/// What is to be drawn of each series of a layer.
+struct SeriesWork {
+  const MaskKind* kind = nullptr;
+  SeriesName name;
+  std::vector<MaskGroup> groups;
+};
+
+std::vector<SeriesWork> work_of(const StageInput& in, const std::string& name, const LayerConfig& layer, const LabelGround& ground) {
+  std::vector<SeriesWork> work;
+  for (const MaskKind* kind : kinds_of(layer)) {
+    const auto series = series_name(name, *kind);
+    work.push_back({kind, {series, kind->dtype}, windows_to_draw(in, series, ground)});
+  }
+  return work;
+}
+
+std::vector<WrittenSeries> write_series(const StageInput& in, const RunContext& context, const LayerConfig& layer, const LabelGround& ground,
+                                        const std::vector<SeriesWork>& work, const std::vector<ValidPeriod>& periods, const LayerDrawing& drawing) {
+  std::vector<WrittenSeries> series;
+  for (const auto& one : work)
+    series.push_back(write_masks(in, context, one.name, ground, one.groups, periods,
+                                 [&](std::size_t w, std::size_t p) { return one.kind->draw(drawing, layer, ground, w, p); }));
+  return series;
+}
+
 LayerRows draw_vector(const StageInput& in, const RunContext& context, const std::string& name,
                       const LayerConfig& layer, const LabelGround& ground) {
   LabelObjects objects = read_label_objects(name, layer, files_of(in.job, layer), policy_of(in.job, layer));
   LayerRows rows;
-  const VectorMasks masks(ground, objects);
-  rows.series = write_masks(in, context, name, ground, windows_to_draw(in, name, ground), objects.periods,
-                            [&](std::size_t w, std::size_t p) { return masks.draw(w, p); });
+  const VectorMasks masks(ground, objects, halo_of(layer));
+  const LayerDrawing drawing{.classes = [&](std::size_t w, std::size_t p) { return masks.draw(w, p); },
+                             .ids = [&](std::size_t w, std::size_t p, std::int64_t halo) { return masks.draw_ids(w, p, halo); },
+                             .coverage = [&](std::size_t w, std::size_t p) { return masks.draw_coverage(w, p); }};
+  rows.series = write_series(in, context, layer, ground, work_of(in, name, layer, ground), objects.periods, drawing);
   for (std::size_t k = 0; k < objects.rows.size(); ++k)
     if (objects.rows[k].status == "rejected")
       rows.rejections.push_back({"label", name + "/" + objects.rows[k].object_id, *objects.rows[k].reason, objects.details[k]});
@@ -67,13 +95,24 @@ LayerRows draw_vector(const StageInput& in, const RunContext& context, const std
 
 LayerRows draw_raster(const StageInput& in, const RunContext& context, const std::string& name,
                       const LayerConfig& layer, const LabelGround& ground) {
-  const auto groups = windows_to_draw(in, name, ground);
-  if (groups.empty()) return {.series = {.layer = name, .rows = {}, .shards = {}}, .objects = {}, .rejections = {}};
+  const auto work = work_of(in, name, layer, ground);
+  LayerRows rows;
+  if (std::ranges::all_of(work, [](const SeriesWork& one) { return one.groups.empty(); })) {
+    for (const auto& one : work) rows.series.push_back({.layer = one.name.name, .rows = {}, .shards = {}});
+    return rows;
+  }
   const LabelFiles files = files_of(in.job, layer);
   const RasterMasks masks(name, layer, in.job.resolve(*layer.raster), files.extent, policy_of(in.job, layer), ground);
-  LayerRows rows;
-  rows.series = write_masks(in, context, name, ground, groups, {constant_period(layer.valid)}, [&](std::size_t w, std::size_t) { return masks.draw(w); });
+  const LayerDrawing drawing{.classes = [&](std::size_t w, std::size_t) { return masks.draw(w); },
+                             .ids = [&](std::size_t w, std::size_t, std::int64_t halo) { return masks.draw_ids(w, halo); }, .coverage = {}};
+  rows.series = write_series(in, context, layer, ground, work, {constant_period(layer.valid)}, drawing);
   return rows;
+}
+
+void record_series(index::Manifest& manifest, const WrittenSeries& series) {
+  for (const auto& row : series.rows) index::remove_mask(manifest, row.location_id, row.layer);  // those that are drawn again
+  for (const auto& row : series.rows) insert(manifest, row);
+  for (const auto& path : series.shards) take_shard_number(manifest, series.layer, path);
 }
 
 void record(index::Manifest& manifest, const std::vector<LayerRows>& layers, const TargetRows& targets) {
@@ -82,9 +121,7 @@ void record(index::Manifest& manifest, const std::vector<LayerRows>& layers, con
     for (const auto& row : targets.rows) insert(manifest, row);
     for (const auto& row : targets.rejections) insert(manifest, row);
     for (const LayerRows& layer : layers) {
-      for (const auto& row : layer.series.rows) index::remove_mask(manifest, row.location_id, row.layer);  // those that are drawn again
-      for (const auto& row : layer.series.rows) insert(manifest, row);
-      for (const auto& path : layer.series.shards) take_shard_number(manifest, layer.series.layer, path);
+      for (const auto& series : layer.series) record_series(manifest, series);
       for (const auto& row : layer.objects) insert(manifest, row);
       for (const auto& row : layer.rejections) insert(manifest, row);
     }
@@ -94,13 +131,14 @@ void record(index::Manifest& manifest, const std::vector<LayerRows>& layers, con
 /// Of all masks of the job, also those of earlier runs: a run that goes on reports what a whole one does.
 StageReport report_of(const StageInput& in, const std::vector<LayerRows>& layers) {
   std::int64_t masks = 0, drawn = 0, repaired = 0, rejected = 0, shards = 0, bytes = 0;
-  for (const auto& [name, layer] : in.job.layers) {
-    for (const auto& mask : index::masks(in.manifest, name)) {
-      ++masks;
-      bytes += mask.place ? mask.place->byte_length : 0;
+  for (const LayerRows& layer : layers)
+    for (const auto& series : layer.series) {
+      for (const auto& mask : index::masks(in.manifest, series.layer)) {
+        ++masks;
+        bytes += mask.place ? mask.place->byte_length : 0;
+      }
+      shards += static_cast<std::int64_t>(recorded_mask_shards(in.manifest, series.layer).size());
     }
-    shards += static_cast<std::int64_t>(recorded_mask_shards(in.manifest, name).size());
-  }
   for (const LayerRows& layer : layers)
     for (const auto& object : layer.objects) ++(object.status == "drawn" ? drawn : object.status == "repaired" ? repaired : rejected);
   return {.counts = {{"layers", static_cast<std::int64_t>(layers.size())}, {"masks", masks}, {"objects", drawn + repaired + rejected},
@@ -136,22 +174,32 @@ std::set<std::string> files_and_side_files(const Job& job, const LayerConfig& la
   return paths;
 }
 
-/// All that decides the masks of a layer besides the windows.
-std::string settings_of(const StageInput& in, const std::string& name, const LayerConfig& layer) {
+/// The layer's section without what other series than that of `kind` read.
+nlohmann::ordered_json section_of(const StageInput& in, const std::string& name, const MaskKind& kind) {
+  auto section = nlohmann::ordered_json::parse(section_json(in.job, "layers")).at(name);
+  section["kinds"] = kind.name;
+  for (const auto& [key, user] : {std::pair{"boundary_px", "boundary"}, {"contact_px", "contact"}, {"distance_m", "distance"}})
+    if (kind.name != user) section.erase(key);
+  return section;
+}
+
+/// Of each series, all that decides its arrays besides the windows.
+void add_settings(const StageInput& in, const std::string& name, const LayerConfig& layer, std::map<std::string, std::string>& settings) {
   const auto paths = files_and_side_files(in.job, layer);
-  shard::Sha256 hash;
-  hash.update("label 1\n" + nlohmann::ordered_json::parse(section_json(in.job, "layers")).at(name).dump() + "\n" +
-              (in.job.limits.untrusted ? "untrusted\n" : ""));
-  for (const auto& [path, file] : hash_files(in.job, in.manifest, {paths.begin(), paths.end()}, in.job.limits.threads))
-    hash.update(path + "\n" + file.sha256 + "\n");
-  return shard::hex(hash.finish());
+  const auto files = hash_files(in.job, in.manifest, {paths.begin(), paths.end()}, in.job.limits.threads);
+  for (const MaskKind* kind : kinds_of(layer)) {
+    shard::Sha256 hash;
+    hash.update("label 1\n" + section_of(in, name, *kind).dump() + "\n" + (in.job.limits.untrusted ? "untrusted\n" : ""));
+    for (const auto& [path, file] : files) hash.update(path + "\n" + file.sha256 + "\n");
+    settings[series_name(name, *kind)] = shard::hex(hash.finish());
+  }
 }
 
 /// Masks stay unless their layer would be drawn differently or their location is gone; those of a
 /// shard that is gone are drawn again.
 void forget_outdated_masks(const StageInput& in, const LabelGround& ground) {
   std::map<std::string, std::string> settings;
-  for (const auto& [name, layer] : in.job.layers) settings[name] = settings_of(in, name, layer);
+  for (const auto& [name, layer] : in.job.layers) add_settings(in, name, layer, settings);
   std::set<std::string> here;
   for (const auto& window : ground.windows) here.insert(window.location_id);
   in.manifest.in_transaction([&] {
@@ -171,11 +219,12 @@ void forget_outdated_masks(const StageInput& in, const LabelGround& ground) {
 /// Masks that were there and those of this run, in the order of the manifest.
 std::vector<index::MaskRow> all_masks(const StageInput& in, const std::vector<LayerRows>& layers) {
   std::vector<index::MaskRow> masks;
-  for (const LayerRows& layer : layers) {
-    for (auto& mask : index::masks(in.manifest, layer.series.layer))
-      if (mask.place) masks.push_back(std::move(mask));
-    masks.insert(masks.end(), layer.series.rows.begin(), layer.series.rows.end());
-  }
+  for (const LayerRows& layer : layers)
+    for (const WrittenSeries& series : layer.series) {
+      for (auto& mask : index::masks(in.manifest, series.layer))
+        if (mask.place) masks.push_back(std::move(mask));
+      masks.insert(masks.end(), series.rows.begin(), series.rows.end());
+    }
   std::ranges::sort(masks, {}, [](const index::MaskRow& mask) { return std::tie(mask.layer, mask.location_id, mask.valid_from, mask.place->member); });
   return masks;
 }
@@ -187,7 +236,11 @@ StageReport run_label(const StageInput& in, const RunContext& context) {
   shard::make_folders(in.workspace / "shards");
   shard::sweep_temporaries(in.workspace / "shards");
   forget_outdated_masks(in, ground);
-  for (const auto& [name, layer] : in.job.layers) remove_unrecorded(in, name, recorded_mask_shards(in.manifest, name));
+  for (const auto& [name, layer] : in.job.layers)
+    for (const MaskKind* kind : kinds_of(layer)) {
+      const auto series = series_name(name, *kind);
+      remove_unrecorded(in, series, recorded_mask_shards(in.manifest, series));
+    }
   std::vector<LayerRows> layers;
   tbb::task_arena arena(std::max(context.threads, 1));
   arena.execute([&] {

@@ -6,8 +6,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <tuple>
 
+#include "geometry/coverage.h"
+#include "geometry/distance.h"
 #include "geometry/error.h"
 #include "pipeline/stages/box_cells.h"
 
@@ -71,35 +75,95 @@ Box degrees_of(const LabelObjects& objects) {
   return degrees;
 }
 
+std::size_t pixel_count(const geometry::Window& window) { return static_cast<std::size_t>(window.width * window.height); }
+
+geometry::Window grown(const geometry::Window& w, std::int64_t by) { return {w.col - by, w.row - by, w.width + 2 * by, w.height + 2 * by}; }
+
+constexpr std::int64_t kPoints = 16;  // along each side of a pixel
+
+/// Some rows of a frame in points instead of pixels.
+geometry::RasterFrame in_points(const geometry::RasterFrame& frame, std::int64_t row, std::int64_t rows) {
+  const auto& a = frame.affine;
+  const auto n = static_cast<double>(kPoints);
+  return {{a.a / n, a.b / n, a.c, a.d / n, a.e / n, a.f}, {frame.window.col * kPoints, row * kPoints, frame.window.width * kPoints, rows * kPoints}};
+}
+
+constexpr std::int64_t kStripRows = 16;
+
+/// Share of each pixel's points that lie on any of the lines, some rows of pixels at a time.
+std::vector<float> shares_of_lines(const geometry::RasterFrame& frame, const std::vector<const geometry::WideLine*>& lines) {
+  const auto& w = frame.window;
+  std::vector<float> shares;
+  for (std::int64_t top = w.row; top < w.row + w.height; top += kStripRows) {
+    const auto rows = std::min(kStripRows, w.row + w.height - top);
+    const auto strip = in_points(frame, top, rows);
+    std::vector<std::uint8_t> points(pixel_count(strip.window), 0);
+    for (const auto* line : lines) geometry::fill_line({strip, points}, *line, std::uint8_t{1});
+    const auto share_of = [&](std::int64_t row, std::int64_t col) {
+      int hits = 0;
+      for (auto r = row * kPoints; r < (row + 1) * kPoints; ++r)
+        for (auto c = col * kPoints; c < (col + 1) * kPoints; ++c) hits += points[static_cast<std::size_t>(r * strip.window.width + c)];
+      return static_cast<float>(hits) / static_cast<float>(kPoints * kPoints);
+    };
+    for (std::int64_t row = 0; row < rows; ++row)
+      for (std::int64_t col = 0; col < w.width; ++col) shares.push_back(share_of(row, col));
+  }
+  return shares;
+}
+
+bool covers_any(const geometry::RasterFrame& frame, const std::vector<geometry::WideLine>& lines) {
+  const auto& w = frame.window;
+  std::vector<std::uint8_t> points;
+  for (const auto& line : lines)
+    for (std::int64_t top = w.row; top < w.row + w.height; top += kStripRows) {
+      const auto strip = in_points(frame, top, std::min(kStripRows, w.row + w.height - top));
+      points.resize(pixel_count(strip.window));
+      if (geometry::fill_line({strip, points}, line, std::uint8_t{1}) > 0) return true;
+    }
+  return false;
+}
+
 }  // namespace
 
-VectorMasks::VectorMasks(const LabelGround& ground, LabelObjects& objects) : ground_(ground) {
-  place(objects, meetings(objects));
+VectorMasks::VectorMasks(const LabelGround& ground, LabelObjects& objects, Halo halo) : ground_(ground) {
+  place(objects, meetings(objects, halo));
   place_extent(objects);
 }
 
-/// Windows that the box of an object touches, compared in the layer's CRS.
-std::vector<VectorMasks::Pair> VectorMasks::meetings(LabelObjects& objects) {
+/// Boxes of the windows and of what lies around them, in the layer's CRS.
+std::vector<Box> VectorMasks::window_boxes(const LabelObjects& objects, Halo halo) const {
   double widest_m = 0;
   for (const auto& object : objects.objects) widest_m = std::max(widest_m, object.half_width_m);
   std::vector<Box> boxes(ground_.windows.size());
   tbb::parallel_for(std::size_t{0}, boxes.size(), [&](std::size_t w) {
     const LabelWindow& window = ground_.windows[w];
     const auto& zone = ground_.zones[window.zone];
-    const auto mapped = geometry::projected(ground_of(window, units_beyond(window, zone, widest_m)), zone, objects.crs, 50);
+    const auto& a = window.frame.affine;
+    const double pixel = std::max(std::hypot(a.a, a.d), std::hypot(a.b, a.e));
+    const double margin = units_beyond(window, zone, widest_m + halo.metres) + (halo.pixels + (halo.metres > 0 ? 2 : 0)) * pixel;
+    const auto mapped = geometry::projected(ground_of(window, margin), zone, objects.crs, 50);
     if (mapped) boxes[w] = geometry::bounds(*mapped);
   });
+  return boxes;
+}
+
+/// Windows whose halo the box of an object touches. An object that touches only halos has no place of
+/// its own: it is rejected like one that touches nothing.
+std::vector<VectorMasks::Pair> VectorMasks::meetings(LabelObjects& objects, Halo halo) {
+  const bool has_halo = halo.metres > 0 || halo.pixels > 0;
+  const auto boxes = window_boxes(objects, halo);
   zone_boxes_.resize(ground_.zones.size());
   for (std::size_t w = 0; w < boxes.size(); ++w) extend(zone_boxes_[ground_.windows[w].zone], boxes[w]);
   const BoxCells cells(boxes);
+  const BoxCells own_cells(has_halo ? window_boxes(objects, {}) : boxes);
   std::vector<Pair> pairs;
+  bool touches_any = false;
   for (std::uint32_t k = 0; k < objects.objects.size(); ++k) {
-    const auto touched = cells.touching(objects.objects[k].box);
-    for (const std::uint32_t window : touched) pairs.emplace_back(window, k);
-    if (touched.empty())
-      reject(objects, objects.objects[k].feature, index::Reason::outside_rasters, "touches no location");
+    for (const std::uint32_t window : cells.touching(objects.objects[k].box)) pairs.emplace_back(window, k);
+    if (!own_cells.touching(objects.objects[k].box).empty()) touches_any = true;
+    else reject(objects, objects.objects[k].feature, index::Reason::outside_rasters, "touches no location");
   }
-  if (pairs.empty() && !objects.objects.empty() && !ground_.windows.empty())
+  if (!touches_any && !objects.objects.empty() && !ground_.windows.empty())
     throw Error::failed("layer " + objects.layer + ": none of its " + std::to_string(objects.objects.size()) +
                         " objects touches a location: they lie in " + text_of(degrees_of(objects)) + " (CRS " + objects.crs.name() +
                         "), the locations in " + text_of(ground_.degrees) + "; check the CRS of the file, or name one of the same place");
@@ -167,29 +231,67 @@ void VectorMasks::place_extent(const LabelObjects& objects) {
       }
 }
 
-void VectorMasks::cut_to_extent(const LabelWindow& window, std::size_t period, std::vector<std::uint8_t>& pixels) const {
+template <class T>
+void VectorMasks::cut_to_extent(std::size_t zone, const geometry::RasterFrame& frame, std::size_t period, std::vector<T>& pixels, T value) const {
   if (everywhere_) return;
   std::vector<std::uint8_t> inside(pixels.size(), 0);
-  for (const auto& polygons : extents_[window.zone][period]) geometry::fill_polygons({window.frame, inside}, polygons, std::uint8_t{1});
+  for (const auto& polygons : extents_[zone][period]) geometry::fill_polygons({frame, inside}, polygons, std::uint8_t{1});
   for (std::size_t k = 0; k < pixels.size(); ++k)
-    if (inside[k] == 0) pixels[k] = 255;
+    if (inside[k] == 0) pixels[k] = value;
+}
+
+template <class Draw>
+void VectorMasks::for_each_object(std::size_t index, std::size_t period, Draw draw) const {
+  const Pair first{static_cast<std::uint32_t>(index), 0};
+  auto at = std::lower_bound(by_window_.begin(), by_window_.end(), first,
+                             [](const Pair& a, const Pair& b) { return a.first < b.first; });
+  for (; at != by_window_.end() && at->first == index; ++at)
+    if (placed_[at->second].period == period) draw(placed_[at->second]);
 }
 
 LocationMask VectorMasks::draw(std::size_t index, std::size_t period) const {
   const LabelWindow& window = ground_.windows[index];
-  const auto& size = window.frame.window;
-  LocationMask mask{std::vector<std::uint8_t>(static_cast<std::size_t>(size.width * size.height), 0)};
-  const Pair first{static_cast<std::uint32_t>(index), 0};
-  auto at = std::lower_bound(by_window_.begin(), by_window_.end(), first,
-                             [](const Pair& a, const Pair& b) { return a.first < b.first; });
-  for (; at != by_window_.end() && at->first == index; ++at) {
-    const Placed& placed = placed_[at->second];
-    if (placed.period != period) continue;
+  LocationMask mask{std::vector<std::uint8_t>(pixel_count(window.frame.window), 0)};
+  for_each_object(index, period, [&](const Placed& placed) {
     std::int64_t painted = geometry::fill_polygons({window.frame, mask.pixels}, placed.polygons, placed.value);
     for (const auto& line : placed.lines) painted += geometry::fill_line({window.frame, mask.pixels}, line, placed.value);
     if (painted > 0) ++mask.object_count;
-  }
-  cut_to_extent(window, period, mask.pixels);
+  });
+  cut_to_extent(window.zone, window.frame, period, mask.pixels, std::uint8_t{255});
+  return mask;
+}
+
+std::vector<std::uint32_t> VectorMasks::draw_ids(std::size_t index, std::size_t period, std::int64_t halo_px) const {
+  const LabelWindow& window = ground_.windows[index];
+  const geometry::RasterFrame frame{window.frame.affine, grown(window.frame.window, halo_px)};
+  std::vector<std::uint32_t> ids(pixel_count(frame.window), 0);
+  for_each_object(index, period, [&](const Placed& placed) {
+    const auto id = placed.value == 255 ? geometry::kUnknownObject : static_cast<std::uint32_t>(placed.feature + 1);
+    geometry::fill_polygons({frame, ids}, placed.polygons, id);
+    for (const auto& line : placed.lines) geometry::fill_line({frame, ids}, line, id);
+  });
+  cut_to_extent(window.zone, frame, period, ids, geometry::kUnknownObject);
+  return ids;
+}
+
+CoverageMask VectorMasks::draw_coverage(std::size_t index, std::size_t period) const {
+  const LabelWindow& window = ground_.windows[index];
+  std::vector<std::int64_t> sums(pixel_count(window.frame.window), 0);
+  std::vector<const geometry::WideLine*> lines;
+  CoverageMask mask;
+  for_each_object(index, period, [&](const Placed& placed) {
+    if (placed.value == 255) return;
+    for (const auto& line : placed.lines) lines.push_back(&line);
+    std::vector<std::int64_t> own(sums.size(), 0);
+    geometry::add_coverage(window.frame, placed.polygons, own);
+    if (std::ranges::any_of(own, [](std::int64_t sum) { return sum > 2; }) || covers_any(window.frame, placed.lines)) ++mask.object_count;
+    std::ranges::transform(sums, own, sums.begin(), std::plus<>());
+  });
+  for (const auto sum : sums) mask.shares.push_back(geometry::coverage_of(sum));
+  if (!lines.empty()) mask.shares = shares_of_lines(window.frame, lines);
+  const auto ids = draw_ids(index, period, 0);
+  for (std::size_t k = 0; k < ids.size(); ++k)
+    if (ids[k] == geometry::kUnknownObject) mask.shares[k] = std::numeric_limits<float>::quiet_NaN();
   return mask;
 }
 

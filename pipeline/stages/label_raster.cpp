@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "geometry/distance.h"
 #include "geometry/error.h"
 #include "index/reason.h"
 #include "pipeline/io/raster.h"
@@ -90,6 +91,7 @@ struct RasterMasks::State {
   };
   std::vector<Cell> cells(const LabelWindow& window, std::int64_t first, std::int64_t end) const;
   bool covers_any(const LabelWindow& window) const;
+  std::vector<std::uint8_t> classes(const LabelWindow& window) const;
   void read_strip(const LabelWindow& window, std::int64_t first, std::int64_t end, std::vector<std::uint8_t>& pixels) const;
   void look_up(std::span<const Cell> cells, const geometry::Window& box, std::span<std::uint8_t> out) const;
 };
@@ -164,6 +166,18 @@ void RasterMasks::State::read_strip(const LabelWindow& window, std::int64_t firs
   look_up(found, box, std::span(pixels).subspan(static_cast<std::size_t>(first) * width, found.size()));
 }
 
+std::vector<std::uint8_t> RasterMasks::State::classes(const LabelWindow& window) const {
+  const auto& w = window.frame.window;
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(w.width * w.height), 255);
+  read_strip(window, 0, w.height, pixels);
+  if (extents.empty()) return pixels;
+  std::vector<std::uint8_t> inside(pixels.size(), 0);
+  for (const auto& polygons : extents[window.zone]) geometry::fill_polygons({window.frame, inside}, polygons, std::uint8_t{1});
+  for (std::size_t k = 0; k < inside.size(); ++k)
+    if (inside[k] == 0) pixels[k] = 255;
+  return pixels;
+}
+
 RasterMasks::RasterMasks(const std::string& layer, const LayerConfig& config, const std::filesystem::path& file,
                          const std::filesystem::path& extent_file, const OpenPolicy& policy, const LabelGround& ground)
     : state_(std::make_unique<State>(State{layer, file, policy, ground, {}, {}, {}, {}, {}, {}, {}})) {
@@ -195,17 +209,16 @@ RasterMasks::RasterMasks(const std::string& layer, const LayerConfig& config, co
 
 RasterMasks::~RasterMasks() = default;
 
-LocationMask RasterMasks::draw(std::size_t index) const {
-  const LabelWindow& window = state_->ground.windows[index];
-  const auto& w = window.frame.window;
-  LocationMask mask{std::vector<std::uint8_t>(static_cast<std::size_t>(w.width * w.height), 255)};
-  state_->read_strip(window, 0, w.height, mask.pixels);
-  if (state_->extents.empty()) return mask;
-  std::vector<std::uint8_t> inside(mask.pixels.size(), 0);
-  for (const auto& polygons : state_->extents[window.zone]) geometry::fill_polygons({window.frame, inside}, polygons, std::uint8_t{1});
-  for (std::size_t k = 0; k < inside.size(); ++k)
-    if (inside[k] == 0) mask.pixels[k] = 255;
-  return mask;
+LocationMask RasterMasks::draw(std::size_t index) const { return {state_->classes(state_->ground.windows[index])}; }
+
+std::vector<std::uint32_t> RasterMasks::draw_ids(std::size_t index, std::int64_t halo_px) const {
+  LabelWindow window = state_->ground.windows[index];
+  auto& w = window.frame.window;
+  w = {w.col - halo_px, w.row - halo_px, w.width + 2 * halo_px, w.height + 2 * halo_px};
+  const auto classes = state_->classes(window);
+  std::vector<std::uint32_t> ids(classes.begin(), classes.end());
+  std::ranges::replace(ids, std::uint32_t{255}, geometry::kUnknownObject);
+  return ids;
 }
 
 }  // namespace tilewright::pipeline

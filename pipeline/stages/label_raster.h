@@ -2,9 +2,11 @@
 // Masks of a label layer that is a raster: nearest pixel by the exact transform.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "pipeline/config/label_config.h"
 #include "pipeline/io/open_policy.h"
@@ -22,6 +24,8 @@ class RasterMasks {
   ~RasterMasks();
   /// Pixels outside the raster, without data, or without a class are 255.
   [[nodiscard]] LocationMask draw(std::size_t window) const;
+  /// Classes as ids of a window grown by `halo_px` on each side; geometry::kUnknownObject for 255.
+  [[nodiscard]] std::vector<std::uint32_t> draw_ids(std::size_t window, std::int64_t halo_px) const;
 
  private:
   struct State;

@@ -40,8 +40,8 @@ struct PlannedMask {
 /// Which masks of each window there are: all, or of several periods those that say something.
 class MaskPlan {
  public:
-  MaskPlan(const std::string& layer, const LabelGround& ground, const std::vector<std::size_t>& windows, const std::vector<ValidPeriod>& periods)
-      : layer_(layer), ground_(ground), windows_(windows), periods_(periods) {}
+  MaskPlan(const SeriesName& series, const LabelGround& ground, const std::vector<std::size_t>& windows, const std::vector<ValidPeriod>& periods)
+      : series_(series), ground_(ground), windows_(windows), periods_(periods) {}
 
   void make(const RunContext& context, const DrawMask& draw) {
     const std::size_t count = windows_.size() * periods_.size();
@@ -50,7 +50,7 @@ class MaskPlan {
       tbb::parallel_for(std::size_t{0}, count, [&](std::size_t n) {
         context.check_stop();
         const auto mask = draw(windows_[n / periods_.size()], n % periods_.size());
-        says_something[n] = std::ranges::any_of(mask.pixels, [](std::uint8_t value) { return value != 255; });
+        says_something[n] = mask.ignored < mask.pixels;
       });
     for (std::size_t n = 0; n < windows_.size(); ++n) add_window(n, says_something);
   }
@@ -68,28 +68,26 @@ class MaskPlan {
     for (std::size_t p = 0; p < periods_.size(); ++p) {
       if (says_something[n * periods_.size() + p] == 0) continue;
       const std::string day = day_of(periods_[p]);
-      members.push_back({.key = key, .name = key + "." + layer_ + (day.empty() ? "" : "-" + day) + ".npy", .dtype = shard::DType::u8,
+      members.push_back({.key = key, .name = key + "." + series_.name + (day.empty() ? "" : "-" + day) + ".npy", .dtype = series_.dtype,
                          .shape = {1, size.height, size.width}, .text = {}});
       masks.push_back(PlannedMask{w, p});
       here.push_back(periods_[p]);
     }
     if (here.empty()) return;
-    members.push_back({.key = key, .name = key + ".json", .dtype = {}, .shape = {}, .text = json_text(window, ground_.zones[window.zone].epsg(), layer_, here)});
+    members.push_back({.key = key, .name = key + ".json", .dtype = {}, .shape = {}, .text = json_text(window, ground_.zones[window.zone].epsg(), series_.name, here)});
     masks.push_back(std::nullopt);
   }
 
-  const std::string& layer_;
+  const SeriesName& series_;
   const LabelGround& ground_;
   const std::vector<std::size_t>& windows_;
   const std::vector<ValidPeriod>& periods_;
 };
 
-void count_pixels(const LocationMask& mask, index::MaskRow& row) {
-  const auto all = static_cast<double>(mask.pixels.size());
-  const auto ignored = static_cast<double>(std::count(mask.pixels.begin(), mask.pixels.end(), 255));
-  const auto background = static_cast<double>(std::count(mask.pixels.begin(), mask.pixels.end(), 0));
+void count_pixels(const DrawnArray& mask, index::MaskRow& row) {
+  const auto all = static_cast<double>(mask.pixels), ignored = static_cast<double>(mask.ignored);
   row.ignore_frac = ignored / all;
-  row.positive_frac = ignored < all ? (all - ignored - background) / (all - ignored) : 0;
+  row.positive_frac = ignored < all ? static_cast<double>(mask.positive) / (all - ignored) : 0;
   row.object_count = mask.object_count;
 }
 
@@ -107,8 +105,8 @@ class ShardOfMasks {
       tbb::parallel_for(from, std::min(from + block, end), [&](std::size_t m) {
         if (!plan_.masks[m]) return;
         context_.check_stop();
-        const LocationMask mask = draw(plan_.masks[m]->window, plan_.masks[m]->period);
-        writer.put(m - begin, std::as_bytes(std::span(mask.pixels)));
+        const DrawnArray mask = draw(plan_.masks[m]->window, plan_.masks[m]->period);
+        writer.put(m - begin, mask.bytes);
         count_pixels(mask, rows[m - begin]);
       });
       context_.on_progress({.stage = "label", .unit = series_.layer + " members", .done = static_cast<std::int64_t>(std::min(from + block, end)),
@@ -170,12 +168,12 @@ std::vector<MaskGroup> windows_to_draw(const StageInput& in, const std::string& 
   return groups;
 }
 
-WrittenSeries write_masks(const StageInput& in, const RunContext& context, const std::string& layer, const LabelGround& ground,
+WrittenSeries write_masks(const StageInput& in, const RunContext& context, const SeriesName& name, const LabelGround& ground,
                           const std::vector<MaskGroup>& groups, const std::vector<ValidPeriod>& periods, const DrawMask& draw) {
-  WrittenSeries series{.layer = layer, .rows = {}, .shards = {}};
-  int number = next_shard_number(in.manifest, layer, recorded_mask_shards(in.manifest, layer));
+  WrittenSeries series{.layer = name.name, .rows = {}, .shards = {}};
+  int number = next_shard_number(in.manifest, name.name, recorded_mask_shards(in.manifest, name.name));
   for (const auto& group : groups) {
-    MaskPlan plan(layer, ground, group.windows, periods);
+    MaskPlan plan(name, ground, group.windows, periods);
     plan.make(context, draw);
     ShardOfMasks shard(context, ground, periods, plan, series);
     if (group.home) {
@@ -183,7 +181,7 @@ WrittenSeries write_masks(const StageInput& in, const RunContext& context, const
       continue;
     }
     for (const auto& [begin, end] : shard::cut_into_shards(plan.members, std::int64_t{in.job.extract.shard_mb} << 20))
-      shard.write(in.workspace, "shards/" + shard::shard_file_name(layer, number++), begin, end, draw);
+      shard.write(in.workspace, "shards/" + shard::shard_file_name(name.name, number++), begin, end, draw);
   }
   return series;
 }

@@ -10,20 +10,25 @@
 
 #include "index/rows.h"
 #include "pipeline/context.h"
-#include "pipeline/stages/label_masks.h"
+#include "pipeline/stages/label_kinds.h"
 #include "pipeline/stages/stage.h"
 #include "pipeline/config/valid_period.h"
 
 namespace tilewright::pipeline {
 
 struct WrittenSeries {
-  std::string layer;
+  std::string layer;                 ///< the series' name
   std::vector<index::MaskRow> rows;  ///< of the windows that were drawn: by shard, window, period
   std::vector<std::string> shards;
 };
 
-/// Draws the mask of a window in a period (index into the layer's periods). Runs in several threads.
-using DrawMask = std::function<LocationMask(std::size_t window, std::size_t period)>;
+/// Draws the array of a window in a period (index into the layer's periods). Runs in several threads.
+using DrawMask = std::function<DrawnArray(std::size_t window, std::size_t period)>;
+
+struct SeriesName {
+  std::string name;     ///< `<layer>` or `<layer>_<kind>`
+  shard::DType dtype;
+};
 
 /// Windows whose masks go together.
 struct MaskGroup {
@@ -31,12 +36,12 @@ struct MaskGroup {
   std::vector<std::size_t> windows;  ///< of the ground, in order
 };
 
-/// Windows without a mask; empty if there is nothing to draw.
+/// Windows without a mask of the series; empty if there is nothing to draw.
 std::vector<MaskGroup> windows_to_draw(const StageInput& in, const std::string& layer, const LabelGround& ground);
 
-/// Publishes `<layer>-NNNNNN.tar`; the rows are the caller's to record. Of a layer with several
+/// Publishes `<series>-NNNNNN.tar`; the rows are the caller's to record. Of a layer with several
 /// periods, masks that are ignored everywhere are left out: that survey says nothing there.
-WrittenSeries write_masks(const StageInput& in, const RunContext& context, const std::string& layer, const LabelGround& ground,
+WrittenSeries write_masks(const StageInput& in, const RunContext& context, const SeriesName& name, const LabelGround& ground,
                           const std::vector<MaskGroup>& groups, const std::vector<ValidPeriod>& periods, const DrawMask& draw);
 
 /// Where masks of the layer lie or come back to, each once and in order.

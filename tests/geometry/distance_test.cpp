@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -92,6 +93,46 @@ TEST(SignedDistance, CutFromALargerWindowEqualsTheMosaic) {
         for (std::int64_t c = 0; c < 10; ++c)
           ASSERT_EQ(part[static_cast<std::size_t>((r + reach) * window.width + c + reach)], whole[static_cast<std::size_t>((top + r) * 60 + left + c)]);
     }
+}
+
+/// Every way to fill a few unknown pixels: what differs between them is unknown, the rest is not.
+TEST(UnknownPixels, LeaveUnknownExactlyWhatTheyCouldChange) {
+  std::mt19937 random(24);
+  for (int k = 0; k < 60; ++k) {
+    auto image = random_image(random, 12, 12);
+    std::vector<std::size_t> holes;
+    for (int n = 0; n < 3; ++n) holes.push_back(random() % image.ids.size());
+    for (const auto hole : holes) image.ids[hole] = kUnknownObject;
+    const auto band = boundary_band(image.view(), 1), touch = contact(image.view(), 2);
+    const auto distance = signed_distance_m(image.view(), {1, 1}, 5);
+    std::vector<Image> worlds;
+    const std::uint32_t fillings[] = {0, 1, 2, 3, 4, 5, 77};
+    for (const auto a : fillings)
+      for (const auto b : fillings)
+        for (const auto c : fillings) {
+          worlds.push_back(image);
+          worlds.back().ids[holes[0]] = a;
+          if (holes[1] != holes[0]) worlds.back().ids[holes[1]] = b;
+          if (holes[2] != holes[0] && holes[2] != holes[1]) worlds.back().ids[holes[2]] = c;
+        }
+    std::vector<std::vector<std::uint8_t>> bands, touches;
+    std::vector<std::vector<float>> distances;
+    for (const auto& world : worlds) {
+      bands.push_back(boundary_band(world.view(), 1));
+      touches.push_back(contact(world.view(), 2));
+      distances.push_back(signed_distance_m(world.view(), {1, 1}, 5));
+    }
+    for (std::size_t n = 0; n < image.ids.size(); ++n) {
+      const auto differs = [&](const auto& all) { return std::ranges::any_of(all, [&](const auto& one) { return one[n] != all[0][n]; }); };
+      const bool is_hole = image.ids[n] == kUnknownObject;
+      ASSERT_EQ(std::isnan(distance[n]), is_hole || differs(distances)) << k;
+      if (!std::isnan(distance[n])) {
+        ASSERT_EQ(distance[n], distances[0][n]);
+      }
+      ASSERT_EQ(band[n], is_hole || differs(bands) ? kUnknownPixel : bands[0][n]) << k;
+      ASSERT_EQ(touch[n], is_hole || differs(touches) ? kUnknownPixel : touches[0][n]) << k;
+    }
+  }
 }
 
 }  // namespace

@@ -25,18 +25,21 @@ struct ModelConfig {
   std::string name = "unet";
   int width = 64;                 ///< UNet: channels of the first level
   bool bilinear = false;
+  bool detailed = false;
   int patch_px = 8;
   int dim = 192, depth = 12, heads = 3;
   int decoder_dim = 96, decoder_depth = 2, decoder_heads = 3;
   double mask_ratio = 0.75;
   bool norm_pix = true;
+  std::string target = "hog";
   std::optional<EncoderSource> encoder;
 };
 template <class V>
 void describe(V&& v, ModelConfig& c) {
-  v("name", c.name, "unet, vit_tiny, vit_small, vit_base, vit_large, vit_huge, vit (dim, depth, heads) or upernet");
+  v("name", c.name, "unet, unet_resnet18, unet_resnet50, upernet or upconv (both on a vit of dim, depth, heads) for pixels; resnet18, resnet50, vit_tiny, vit_small, vit_base, vit_large, vit_huge, vit (dim, depth, heads), spectral_vit or spectral_resnet50 for whole images");
   v("width", c.width, "UNet: channels of the first level; 64 is the published network", at_least(2));
   v("bilinear", c.bilinear, "UNet: upsample bilinearly instead of by transposed convolution");
+  v("detailed", c.detailed, "resnet: no max-pool, stem of stride 1, so that maps keep twice the detail (4 x the memory)");
   v("patch_px", c.patch_px, "ViT: edge of a token, pixels", at_least(1));
   v("dim", c.dim, "vit: width of the tokens", at_least(4));
   v("depth", c.depth, "vit: number of blocks", at_least(1));
@@ -45,7 +48,8 @@ void describe(V&& v, ModelConfig& c) {
   v("decoder_depth", c.decoder_depth, "mae: blocks of the decoder", at_least(1));
   v("decoder_heads", c.decoder_heads, "mae: attention heads of the decoder", at_least(1));
   v("mask_ratio", c.mask_ratio, "mae: share of tokens that are hidden", between(0.05, 0.99));
-  v("norm_pix", c.norm_pix, "mae: standardize each target patch");
+  v("norm_pix", c.norm_pix, "mae, maskfeat: standardize the target of each token");
+  v("target", c.target, "maskfeat: hog (each cell to length 1), hog_raw or pixels", one_of({"hog", "hog_raw", "pixels"}));
   v("encoder", c.encoder, "start the encoder from an earlier run or a file");
 }
 
@@ -54,39 +58,52 @@ struct LossConfig {
   std::string class_weights = "none";
   std::string reduction = "weight_sum";
   double temperature = 0.1;
+  double gamma = 2, boundary_gain = 5, boundary_sigma_px = 3;
+  int queue = 4096;
+  double momentum = 0.99;
 };
 template <class V>
 void describe(V&& v, LossConfig& c) {
-  v("name", c.name, "cross_entropy, dice or cross_entropy_dice; mae and simclr have their own", one_of({"cross_entropy", "dice", "cross_entropy_dice"}));
+  v("name", c.name, "cross_entropy, dice, cross_entropy_dice, focal or boundary; classify takes cross_entropy or focal; other recipes have their own", one_of({"cross_entropy", "dice", "cross_entropy_dice", "focal", "boundary"}));
   v("class_weights", c.class_weights, "none, or auto: inverse frequency of the class in train", one_of({"none", "auto"}));
   v("reduction", c.reduction, "weighted cross-entropy: divide by the weight_sum or the pixel_count", one_of({"weight_sum", "pixel_count"}));
-  v("temperature", c.temperature, "simclr: temperature of NT-Xent", above(0));
+  v("temperature", c.temperature, "simclr, moco: temperature of the softmax", above(0));
+  v("gamma", c.gamma, "focal: exponent of (1 - probability of the truth)", at_least(0));
+  v("boundary_gain", c.boundary_gain, "boundary: extra weight on the edge of a class", at_least(0));
+  v("boundary_sigma_px", c.boundary_sigma_px, "boundary: how fast the extra weight falls off, pixels", above(0));
+  v("queue", c.queue, "moco: keys of earlier batches (v2); 0 = the keys of the batch and a predictor (v3)", at_least(0));
+  v("momentum", c.momentum, "moco: how much of the key encoder stays at each step", between(0, 1));
 }
 
 struct OptimizerConfig {
   std::string name = "adamw";
   double lr = 1e-3, weight_decay = 0.05, beta1 = 0.9, beta2 = 0.999, momentum = 0.9;
+  double layer_decay = 1;
 };
 template <class V>
 void describe(V&& v, OptimizerConfig& c) {
-  v("name", c.name, "adamw or sgd", one_of({"adamw", "sgd"}));
+  v("name", c.name, "adamw, sgd or lars", one_of({"adamw", "sgd", "lars"}));
   v("lr", c.lr, "learning rate at the top of the schedule", above(0));
   v("weight_decay", c.weight_decay, "decoupled decay; not on biases and norms", at_least(0));
   v("beta1", c.beta1, "adamw: decay of the first moment", between(0, 1));
   v("beta2", c.beta2, "adamw: decay of the second moment", between(0, 1));
-  v("momentum", c.momentum, "sgd: momentum", between(0, 1));
+  v("momentum", c.momentum, "sgd, lars: momentum", between(0, 1));
+  v("layer_decay", c.layer_decay, "vit: factor of the learning rate from each block to the one below it; 1 = equal rates", between(0.01, 1));
 }
 
 struct ScheduleConfig {
   std::string name = "cosine";
-  double warmup_epochs = 0, min_lr = 0, power = 1;
+  double warmup_epochs = 0, min_lr = 0, power = 1, factor = 0.1;
+  std::vector<double> milestones;
 };
 template <class V>
 void describe(V&& v, ScheduleConfig& c) {
-  v("name", c.name, "constant, cosine or poly", one_of({"constant", "cosine", "poly"}));
+  v("name", c.name, "constant, cosine, poly or step", one_of({"constant", "cosine", "poly", "step"}));
   v("warmup_epochs", c.warmup_epochs, "linear from 0 over so many epochs", at_least(0));
   v("min_lr", c.min_lr, "learning rate at the end", at_least(0));
   v("power", c.power, "poly: exponent", above(0));
+  v("factor", c.factor, "step: factor at each milestone", above(0));
+  v("milestones", c.milestones, "step: epochs after which the rate is multiplied by factor");
 }
 
 struct RunConfig {
@@ -106,6 +123,8 @@ struct RunConfig {
   std::string device = "auto";
   std::string repro = "normal";
   double clip_norm = 0;
+  int accumulate = 1;
+  int patience = 0;
   std::string non_finite = "stop";
   int checkpoint_epochs = 1;
   int keep_checkpoints = 2;
@@ -114,13 +133,13 @@ struct RunConfig {
 template <class V>
 void describe(V&& v, RunConfig& c) {
   v("dataset", c.dataset, "name of a dataset of this job");
-  v("recipe", c.recipe, "segment, mae or simclr");
+  v("recipe", c.recipe, "segment, classify, mae, maskfeat, simclr or moco");
   v("model", c.model, "the network");
   v("loss", c.loss, "the loss of supervised recipes");
   v("optimizer", c.optimizer, "the optimizer");
   v("schedule", c.schedule, "the learning-rate schedule");
   v("augment", c.augment, "any of crop, flip, rotate, brightness, noise");
-  v("protocol", c.protocol, "full, or frozen: the encoder does not learn", one_of({"full", "frozen"}));
+  v("protocol", c.protocol, "full; frozen: the encoder does not learn; linear: frozen, with a linear head on standardized features; frozen_random: linear on random weights; scratch: full from random weights", one_of({"full", "frozen", "linear", "frozen_random", "scratch"}));
   v("epochs", c.epochs, "passes over train", at_least(1));
   v("batch", c.batch, "samples a step", at_least(1));
   v("max_steps", c.max_steps, "stop after so many steps; 0 = epochs decide", at_least(0));
@@ -129,6 +148,8 @@ void describe(V&& v, RunConfig& c) {
   v("device", c.device, "auto, cpu or cuda", one_of({"auto", "cpu", "cuda"}));
   v("repro", c.repro, "normal, or strict: oneDNN off", one_of({"normal", "strict"}));
   v("clip_norm", c.clip_norm, "clip the gradient norm; 0 = no clipping", at_least(0));
+  v("accumulate", c.accumulate, "parts that a batch is computed in, to save memory; the step is that of the whole batch", at_least(1));
+  v("patience", c.patience, "stop after so many epochs without a better validation; 0 = never", at_least(0));
   v("non_finite", c.non_finite, "a non-finite loss or gradient: stop the run, or skip the step", one_of({"stop", "skip"}));
   v("checkpoint_epochs", c.checkpoint_epochs, "epochs between checkpoints", at_least(1));
   v("keep_checkpoints", c.keep_checkpoints, "newest checkpoints kept, beside the best", at_least(1));

@@ -3,11 +3,31 @@
 #include "learn/data/corpus.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "geometry/error.h"
 #include "index/shard/sha256.h"
 
 namespace tilewright::learn {
+
+namespace {
+
+constexpr std::size_t kMostClasses = 254;
+
+/// All integers of a text such as "3" or "[1,4]".
+std::vector<int> numbers_in(const std::string& text) {
+  std::vector<int> numbers;
+  const char *at = text.data(), *end = at + text.size();
+  while (at < end) {
+    int value = 0;
+    const auto [after, error] = std::from_chars(at, end, value);
+    if (error == std::errc{}) numbers.push_back(value);
+    at = error == std::errc{} ? after : at + 1;
+  }
+  return numbers;
+}
+
+}  // namespace
 
 std::vector<CorpusSample> group_rows(std::vector<SampleRow> rows) {
   std::vector<CorpusSample> samples;
@@ -31,6 +51,7 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
     parts_[name] = group_rows(std::move(rows));
   }
   map_shards();
+  resolve_classes();
 }
 
 Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json,
@@ -38,6 +59,29 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
     : workspace_(workspace), dataset_(read_dataset(dataset_json)) {
   parts_["all"] = group_rows(read_part(part_file));
   map_shards();
+  resolve_classes();
+}
+
+void Corpus::resolve_classes() {
+  const auto& target = dataset_.target;
+  if ((target.kind != "class" && target.kind != "classes") || target.classes.size() > kMostClasses)
+    return;
+  std::map<int, std::uint8_t> position;
+  for (std::size_t k = 0; k < target.classes.size(); ++k)
+    position[target.classes[k].id] = static_cast<std::uint8_t>(k);
+  for (auto& [name, samples] : parts_)
+    for (auto& sample : samples) {
+      const auto ids = numbers_in(sample.rows.front().target);
+      const bool is_known =
+          std::all_of(ids.begin(), ids.end(), [&](int id) { return position.contains(id); });
+      if (!is_known || (target.kind == "class" && ids.size() != 1))
+        throw Error::failed("sample " + sample.name + " has the target '" +
+                            sample.rows.front().target + "', expected " +
+                            (target.kind == "class" ? "a class" : "a list of classes") +
+                            " of dataset.json; make the dataset again: tilewright dataset JOB "
+                            "--force dataset");
+      for (const int id : ids) sample.classes.push_back(position[id]);
+    }
 }
 
 void Corpus::map_shards() {

@@ -16,6 +16,7 @@ namespace tilewright::learn {
 struct CorpusSample {
   std::string name, location;
   std::vector<SampleRow> rows;
+  std::vector<std::uint8_t> classes{};  ///< of a class target: positions in dataset.target.classes
 };
 
 /// Adjacent rows of equal name become one sample.
@@ -25,7 +26,7 @@ std::vector<CorpusSample> group_rows(std::vector<SampleRow> rows);
 class Corpus {
  public:
   /// Reads dataset.json and maps the shards that its parts name. Throws Error::failed where a part
-  /// file does not have its recorded hash.
+  /// file does not have its recorded hash, or names a class that dataset.json does not have.
   Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json);
   /// As above, but with one part "all" of the rows of `part_file`.
   Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json,
@@ -44,6 +45,7 @@ class Corpus {
 
  private:
   void map_shards();
+  void resolve_classes();
   std::filesystem::path workspace_;
   DatasetFile dataset_;
   std::map<std::string, std::vector<CorpusSample>> parts_;

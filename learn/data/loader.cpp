@@ -51,6 +51,16 @@ void append(RawBatch& batch, const ReadResult& read, bool twin) {
   if (!twin) batch.mask.insert(batch.mask.end(), read.patch.mask.begin(), read.patch.mask.end());
 }
 
+void append_labels(RawBatch& batch, const DatasetFile& dataset, const CorpusSample& sample) {
+  if (dataset.target.kind == "class") {
+    batch.labels.insert(batch.labels.end(), sample.classes.begin(), sample.classes.end());
+  } else if (dataset.target.kind == "classes") {
+    const auto first = batch.labels.size();
+    batch.labels.resize(first + dataset.target.classes.size(), 0);
+    for (const auto k : sample.classes) batch.labels[first + k] = 1;
+  }
+}
+
 }  // namespace
 
 RawBatch Loader::State::fill(std::int64_t number, std::int64_t of_epoch,
@@ -74,6 +84,8 @@ RawBatch Loader::State::fill(std::int64_t number, std::int64_t of_epoch,
       append(batch, read, twin == 1);
     }
   }
+  for (const auto sample : chosen)
+    append_labels(batch, corpus.dataset(), samples[static_cast<std::size_t>(sample)]);
   batch.samples = std::move(chosen);
   return batch;
 }

@@ -27,7 +27,9 @@ struct RawBatch {
   std::int64_t number = 0;  ///< in the epoch
   int count = 0, channels = 0, size = 0;
   std::vector<float> image, twin;
-  std::vector<std::uint8_t> mask;       ///< empty without target
+  std::vector<std::uint8_t> mask;  ///< empty without target
+  /// Class targets: one class number a sample, or 0 and 1 for each class of each sample.
+  std::vector<std::uint8_t> labels;
   std::vector<std::int64_t> samples;    ///< numbers in the part
   std::vector<std::string> non_finite;  ///< names of samples with NaN or infinite pixels
 };

@@ -7,10 +7,8 @@
 #include "learn/recipes/recipe.h"
 
 namespace tilewright::learn {
-namespace {
-
-void check_shapes(const char* loss, const torch::Tensor& logits_nkhw,
-                  const torch::Tensor& target_nhw) {
+void check_dense_shapes(const char* loss, const torch::Tensor& logits_nkhw,
+                        const torch::Tensor& target_nhw) {
   const bool fits = logits_nkhw.dim() == 4 && target_nhw.dim() == 3 &&
                     logits_nkhw.size(0) == target_nhw.size(0) &&
                     logits_nkhw.size(2) == target_nhw.size(1) &&
@@ -23,11 +21,9 @@ void check_shapes(const char* loss, const torch::Tensor& logits_nkhw,
   throw Error::failed(text.str());
 }
 
-}  // namespace
-
 torch::Tensor cross_entropy(const torch::Tensor& logits_nkhw, const torch::Tensor& target_nhw,
                             const torch::Tensor& weights_k, Reduction reduction) {
-  check_shapes("cross-entropy", logits_nkhw, target_nhw);
+  check_dense_shapes("cross-entropy", logits_nkhw, target_nhw);
   const auto sum = at::cross_entropy_loss(
       logits_nkhw, target_nhw, weights_k.defined() ? std::optional(weights_k) : std::nullopt,
       at::Reduction::Sum, kIgnoreClass);
@@ -41,7 +37,7 @@ torch::Tensor cross_entropy(const torch::Tensor& logits_nkhw, const torch::Tenso
 }
 
 torch::Tensor dice(const torch::Tensor& logits_nkhw, const torch::Tensor& target_nhw) {
-  check_shapes("dice", logits_nkhw, target_nhw);
+  check_dense_shapes("dice", logits_nkhw, target_nhw);
   const auto counted = target_nhw != kIgnoreClass;
   const auto inside = counted.unsqueeze(1).to(logits_nkhw.scalar_type());
   const auto truth = torch::one_hot(target_nhw.masked_fill(~counted, 0), logits_nkhw.size(1))

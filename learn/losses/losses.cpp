@@ -27,11 +27,25 @@ torch::Tensor cross_entropy_dice(const torch::Tensor& logits_nkhw, const torch::
   return weighted_cross_entropy(logits_nkhw, target_nhw, s) + dice(logits_nkhw, target_nhw);
 }
 
+torch::Tensor plain_focal(const torch::Tensor& logits_nkhw, const torch::Tensor& target_nhw,
+                          const SegmentationLossSettings& s) {
+  return focal(logits_nkhw, target_nhw, s.gamma, s.weights_k, s.reduction);
+}
+
+torch::Tensor at_boundaries(const torch::Tensor& logits_nkhw, const torch::Tensor& target_nhw,
+                            const SegmentationLossSettings& s) {
+  return boundary_cross_entropy(logits_nkhw, target_nhw, s.boundary_gain, s.boundary_sigma_px,
+                                s.weights_k, s.reduction);
+}
+
 constexpr std::array kLosses{
     LossRow{"cross_entropy", "-", weighted_cross_entropy},
     LossRow{"dice", "Milletari et al. 2016, arXiv 1606.04797", plain_dice},
     LossRow{"cross_entropy_dice", "sum of both, as milesial/Pytorch-UNet trains",
             cross_entropy_dice},
+    LossRow{"focal", "Lin et al. 2017, arXiv 1708.02002", plain_focal},
+    LossRow{"boundary", "cross-entropy that weighs pixels near an edge of a class more",
+            at_boundaries},
 };
 
 }  // namespace

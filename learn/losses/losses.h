@@ -30,6 +30,28 @@ torch::Tensor cross_entropy(const torch::Tensor& logits_nkhw, const torch::Tenso
 /// present in the batch.
 torch::Tensor dice(const torch::Tensor& logits_nkhw, const torch::Tensor& target_nhw);
 
+/// Focal loss: each pixel's cross-entropy times (1 - probability of the truth)^gamma; gamma 0 is
+/// cross_entropy. Arguments, ignored pixels, divisor and errors as there.
+/// Source: Lin et al. 2017, eq. 4.
+torch::Tensor focal(const torch::Tensor& logits_nkhw, const torch::Tensor& target_nhw, double gamma,
+                    const torch::Tensor& weights_k = {},
+                    Reduction reduction = Reduction::weight_sum);
+
+/// 1 + gain exp(-d^2 / 2 sigma^2), d = distance in pixels to the nearest pixel that has one of its
+/// four neighbours in another class, scaled to the mean 1 over counted pixels.
+/// \return [N, H, W] float32; 0 on ignored pixels, which make no boundary.
+torch::Tensor boundary_weights(const torch::Tensor& target_nhw, double gain, double sigma_px);
+
+/// Cross-entropy with boundary_weights; gain 0 is cross_entropy bit by bit.
+torch::Tensor boundary_cross_entropy(const torch::Tensor& logits_nkhw,
+                                     const torch::Tensor& target_nhw, double gain, double sigma_px,
+                                     const torch::Tensor& weights_k = {},
+                                     Reduction reduction = Reduction::weight_sum);
+
+/// Throws Error::failed unless logits are [N, K, H, W] and the target [N, H, W] of type Long.
+void check_dense_shapes(const char* loss, const torch::Tensor& logits_nkhw,
+                        const torch::Tensor& target_nhw);
+
 /// NT-Xent (SimCLR): mean over 2N of the cross-entropy of each row's partner among all other rows.
 /// \param z1_nd,z2_nd [N, D] the two views, not normalized; N >= 2 (with one pair it is constant
 /// 0). \return scalar; ln(2N - 1) if all rows are equal. Throws Error::failed on shape mismatch.
@@ -44,6 +66,7 @@ std::vector<double> balanced_class_weights(const std::vector<std::int64_t>& pixe
 struct SegmentationLossSettings {
   torch::Tensor weights_k;  ///< undefined: none
   Reduction reduction = Reduction::weight_sum;
+  double gamma = 2, boundary_gain = 5, boundary_sigma_px = 3;
 };
 
 struct LossRow {

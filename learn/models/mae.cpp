@@ -2,13 +2,19 @@
 // Masked autoencoder.
 #include "learn/models/mae.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "geometry/error.h"
+#include "learn/models/hog.h"
 
 namespace tilewright::learn {
 namespace nn = torch::nn;
 namespace {
+
+constexpr int kHogCellPx = 8, kHogBins = 9, kHogWindowPx = 16;
+
+int cells_per_side(int patch_px) { return std::max(patch_px / kHogCellPx, 1); }
 
 /// Picks tokens by index [N, K] from [N, L, D].
 torch::Tensor gather_tokens(const torch::Tensor& tokens_nld, const torch::Tensor& ids_nk) {
@@ -21,8 +27,11 @@ void check_mae(const MaeShape& shape) {
     throw Error::config("mae: mask_ratio " + std::to_string(shape.mask_ratio) + " leaves " +
                         std::to_string(kept) + " of " + std::to_string(shape.encoder.tokens()) +
                         " tokens visible; take a smaller patch_px or another ratio");
-  if (shape.norm_pix &&
-      shape.encoder.patch_px * shape.encoder.patch_px * shape.encoder.channels < 2)
+  const int patch = shape.encoder.patch_px;
+  if (shape.target != MaskedTarget::pixels && patch > kHogCellPx && patch % kHogCellPx != 0)
+    throw Error::config("maskfeat: patch_px " + std::to_string(patch) +
+                        " is no multiple of the 8 px of a HOG cell; take 8 or 16");
+  if (shape.norm_pix && shape.target_values() < 2)
     throw Error::config(
         "mae: norm_pix needs more than one value a patch; take patch_px above 1 or norm_pix: "
         "false");
@@ -33,6 +42,12 @@ void check_mae(const MaeShape& shape) {
 }
 
 }  // namespace
+
+int MaeShape::target_values() const {
+  const int cells = cells_per_side(encoder.patch_px);
+  return encoder.channels * (target == MaskedTarget::pixels ? encoder.patch_px * encoder.patch_px
+                                                            : kHogBins * cells * cells);
+}
 
 int kept_tokens(int tokens, double mask_ratio) {
   return static_cast<int>(tokens * (1 - mask_ratio));
@@ -58,7 +73,7 @@ torch::Tensor unpatchify(const torch::Tensor& patches_nlv, int patch_px, int cha
 MaskedAutoencoder::MaskedAutoencoder(const MaeShape& shape)
     : shape_(shape), trunk_(*this, shape.encoder) {
   check_mae(shape);
-  const int width = shape.decoder_dim, patch = shape.encoder.patch_px;
+  const int width = shape.decoder_dim;
   decoder_embed_ = register_module("decoder_embed", nn::Linear(shape.encoder.dim, width));
   mask_token_ = register_parameter("mask_token", torch::zeros({1, 1, width}));
   decoder_pos_embed_ = register_parameter("decoder_pos_embed",
@@ -68,8 +83,7 @@ MaskedAutoencoder::MaskedAutoencoder(const MaeShape& shape)
       register_blocks(*this, "decoder_blocks", width, shape.decoder_depth, shape.decoder_heads);
   decoder_norm_ =
       register_module("decoder_norm", nn::LayerNorm(nn::LayerNormOptions({width}).eps(1e-6)));
-  decoder_pred_ =
-      register_module("decoder_pred", nn::Linear(width, patch * patch * shape.encoder.channels));
+  decoder_pred_ = register_module("decoder_pred", nn::Linear(width, shape.target_values()));
   initialize_vit(*this);
 }
 
@@ -88,7 +102,7 @@ torch::Tensor MaskedAutoencoder::decode(const torch::Tensor& latent_nld,
 torch::Tensor MaskedAutoencoder::loss_of(const torch::Tensor& image_nchw,
                                          const torch::Tensor& pred_nlv,
                                          const torch::Tensor& counted_nl) const {
-  auto target = patchify(image_nchw, shape_.encoder.patch_px);
+  auto target = target_of(image_nchw);
   if (shape_.norm_pix) {
     const auto mean = target.mean(-1, /*keepdim=*/true);
     const auto variance = target.var(-1, /*unbiased=*/true, /*keepdim=*/true);
@@ -96,6 +110,20 @@ torch::Tensor MaskedAutoencoder::loss_of(const torch::Tensor& image_nchw,
   }
   const auto per_patch = (pred_nlv - target).square().mean(-1);
   return (per_patch * counted_nl).sum() / counted_nl.sum().clamp_min(1);
+}
+
+torch::Tensor MaskedAutoencoder::target_of(const torch::Tensor& image_nchw) const {
+  const int patch = shape_.encoder.patch_px, cells = cells_per_side(patch);
+  if (shape_.target == MaskedTarget::pixels) return patchify(image_nchw, patch);
+  return hog_of_tokens(hog(image_nchw, {.bins = kHogBins,
+                                        .pool_px = patch / cells,
+                                        .window_px = kHogWindowPx,
+                                        .is_normed = shape_.target == MaskedTarget::hog}),
+                       cells);
+}
+
+torch::Tensor MaskedAutoencoder::features(const torch::Tensor& image_nchw) {
+  return trunk_.encode(trunk_.embed(image_nchw)).select(1, 0);
 }
 
 MaeOutput MaskedAutoencoder::forward(const torch::Tensor& image_nchw, const torch::Tensor& noise_nl,

@@ -12,11 +12,18 @@
 
 namespace tilewright::learn {
 
+/// What a hidden token is predicted as: its pixels (MAE), or its histograms of oriented gradients
+/// in a Gaussian window of 16 px, each cell to length 1 or as it is (FG-MAE).
+enum class MaskedTarget { pixels, hog, hog_raw };
+
 struct MaeShape {
   VitShape encoder;
   int decoder_dim = 512, decoder_depth = 8, decoder_heads = 16;
   double mask_ratio = 0.75;
-  bool norm_pix = true;
+  bool norm_pix = true;  ///< standardize the target of each token
+  MaskedTarget target = MaskedTarget::pixels;
+  /// Numbers of a token's target; HOG has cells of 8 px, or of the whole patch if it is smaller.
+  [[nodiscard]] int target_values() const;
 };
 
 /// Tokens that stay visible: int(tokens * (1 - ratio)) in double, truncated as the reference does.
@@ -29,7 +36,7 @@ torch::Tensor unpatchify(const torch::Tensor& patches_nlv, int patch_px, int cha
 
 struct MaeOutput {
   torch::Tensor loss;            ///< scalar
-  torch::Tensor pred_nlv;        ///< [N, L, p * p * C]
+  torch::Tensor pred_nlv;        ///< [N, L, target values]
   torch::Tensor mask_nl;         ///< 1 = was hidden
   torch::Tensor latent_nld;      ///< [N, 1 + kept, D], after the encoder's last norm
   torch::Tensor ids_restore_nl;  ///< int64
@@ -41,13 +48,18 @@ struct MaeOutput {
 class MaskedAutoencoder : public torch::nn::Module {
  public:
   /// Throws Error::config for shapes that cannot be (see vit_shape), for a mask that hides nothing
-  /// or all, and for norm_pix with one value a patch.
+  /// or all, and for norm_pix with one value a patch. HOG needs patch_px below 8 or a multiple
+  /// of 8.
   explicit MaskedAutoencoder(const MaeShape& shape);
   /// \param noise_nl [N, L] float32; the smallest stay visible.  \param valid_nhw bool or
   /// undefined.
   MaeOutput forward(const torch::Tensor& image_nchw, const torch::Tensor& noise_nl,
                     const torch::Tensor& valid_nhw = {});
   [[nodiscard]] const MaeShape& shape() const { return shape_; }
+  /// Features of whole images: the cls token after the last norm, nothing hidden.
+  torch::Tensor features(const torch::Tensor& image_nchw);
+  /// [N, L, target values] of the image, not standardized.
+  [[nodiscard]] torch::Tensor target_of(const torch::Tensor& image_nchw) const;
 
  private:
   torch::Tensor decode(const torch::Tensor& latent_nld, const torch::Tensor& ids_restore_nl);

@@ -5,7 +5,10 @@
 #include <array>
 
 #include "geometry/error.h"
+#include "learn/models/resnet_unet.h"
+#include "learn/models/spectral.h"
 #include "learn/models/unet.h"
+#include "learn/models/upconv.h"
 #include "learn/models/upernet.h"
 #include "learn/models/vit.h"
 
@@ -35,6 +38,35 @@ std::shared_ptr<Segmenter> make_upernet(const ModelConfig& config, ImageShape im
   return std::make_shared<UperNet>(vit_shape(config, image), classes);
 }
 
+std::shared_ptr<Segmenter> make_upconv(const ModelConfig& config, ImageShape image, int classes) {
+  return std::make_shared<UpConv>(vit_shape(config, image), classes);
+}
+
+ResnetShape resnet_shape(const ModelConfig& config, ImageShape image) {
+  return {.channels = image.channels,
+          .depth = config.name.ends_with("50") ? 50 : 18,
+          .is_detailed = config.detailed};
+}
+
+std::shared_ptr<Segmenter> make_resnet_unet(const ModelConfig& config, ImageShape image,
+                                            int classes) {
+  return std::make_shared<ResnetUnet>(resnet_shape(config, image), image.size_px, classes);
+}
+
+std::shared_ptr<FeatureEncoder> make_resnet(const ModelConfig& config, ImageShape image) {
+  return std::make_shared<ResnetEncoder>(resnet_shape(config, image));
+}
+
+std::shared_ptr<FeatureEncoder> make_spectral_vit(const ModelConfig& config, ImageShape image) {
+  return std::make_shared<SpectralVit>(vit_shape(config, image));
+}
+
+std::shared_ptr<FeatureEncoder> make_spectral_resnet(const ModelConfig&, ImageShape image) {
+  return std::make_shared<SpectralResnet>(image.channels);
+}
+
+constexpr const char* kResnetPaper = "He et al. 2016, arXiv 1512.03385";
+constexpr const char* kSpectralPaper = "Braham et al. 2024, arXiv 2408.08447";
 constexpr const char* kUnetPaper = "Ronneberger et al. 2015, arXiv 1505.04597";
 constexpr const char* kVitPaper = "Dosovitskiy et al. 2021, arXiv 2010.11929";
 
@@ -46,6 +78,13 @@ constexpr std::array kModels{
     ModelRow{"vit_base", kVitPaper, nullptr, make_vit_encoder, true},
     ModelRow{"vit_large", kVitPaper, nullptr, make_vit_encoder, true},
     ModelRow{"vit_huge", kVitPaper, nullptr, make_vit_encoder, true},
+    ModelRow{"resnet18", kResnetPaper, nullptr, make_resnet, false},
+    ModelRow{"resnet50", kResnetPaper, nullptr, make_resnet, false},
+    ModelRow{"spectral_vit", kSpectralPaper, nullptr, make_spectral_vit, false},
+    ModelRow{"spectral_resnet50", kSpectralPaper, nullptr, make_spectral_resnet, false},
+    ModelRow{"unet_resnet18", kUnetPaper, make_resnet_unet, make_resnet, false},
+    ModelRow{"unet_resnet50", kUnetPaper, make_resnet_unet, make_resnet, false},
+    ModelRow{"upconv", "a ladder of doublings on a plain ViT", make_upconv, nullptr, false},
     ModelRow{"upernet", "Xiao et al. 2018, arXiv 1807.10221", make_upernet, nullptr, false},
 };
 

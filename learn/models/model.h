@@ -45,6 +45,8 @@ class FeatureEncoder : public torch::nn::Module {
   /// \return [N, feature_dim] float32.
   virtual torch::Tensor forward(const torch::Tensor& image_nchw) = 0;
   [[nodiscard]] virtual int feature_dim() const = 0;
+  /// Names of the encoder's own tensors; recipes register their heads beside them.
+  [[nodiscard]] virtual std::vector<std::string> encoder_prefixes() const = 0;
 };
 
 struct ModelRow {

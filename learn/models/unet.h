@@ -89,6 +89,9 @@ class UnetEncoder : public FeatureEncoder {
   explicit UnetEncoder(const UnetShape& shape);
   torch::Tensor forward(const torch::Tensor& image_nchw) override;
   [[nodiscard]] int feature_dim() const override { return path_.deepest_channels(); }
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
+    return unet_encoder_prefixes();
+  }
 
  private:
   ContractingPath path_;

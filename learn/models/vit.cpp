@@ -41,7 +41,8 @@ void check_shape(const VitShape& shape) {
 VitShape vit_shape(const ModelConfig& config, ImageShape image) {
   VitShape shape{image.channels, image.size_px, config.patch_px,
                  config.dim,     config.depth,  config.heads};
-  bool is_known = config.name == "vit" || config.name == "upernet";
+  bool is_known = config.name == "vit" || config.name == "upernet" || config.name == "upconv" ||
+                  config.name == "spectral_vit";
   for (const auto& row : kNamedVits) {
     if (config.name != row.name) continue;
     shape.dim = row.dim;

@@ -81,6 +81,9 @@ class VitEncoder : public FeatureEncoder {
   explicit VitEncoder(const VitShape& shape);
   torch::Tensor forward(const torch::Tensor& image_nchw) override;
   [[nodiscard]] int feature_dim() const override { return trunk_.shape().dim; }
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
+    return vit_prefixes();
+  }
 
  private:
   VitTrunk trunk_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recipe mae: masked autoencoding of one view.
+// Recipes mae and maskfeat: masked tokens of one view are predicted, as pixels or as gradients.
 #include "learn/models/mae.h"
 
 #include "learn/recipes/rows.h"
@@ -26,29 +26,48 @@ class Mae : public Recipe {
         .loss;
   }
 
-  /// Xavier's variance of the output, 2 D / (D + p p C), on top of the targets' variance of 1.
+  torch::Tensor features(const torch::Tensor& image_nchw) override {
+    return model_->features(image_nchw);
+  }
+
+  /// Xavier's variance of the output, 2 D / (D + V), on top of the mean square of the V targets: 1
+  /// if they are standardized, 1/9 for nine bins of length 1.
   [[nodiscard]] std::optional<double> expected_initial_loss(int) const override {
     const auto& shape = model_->shape();
-    if (!shape.norm_pix) return std::nullopt;
-    const double values = static_cast<double>(shape.encoder.patch_px) * shape.encoder.patch_px *
-                          shape.encoder.channels;
-    return 1 + 2.0 * shape.decoder_dim / (shape.decoder_dim + values);
+    if (!shape.norm_pix && shape.target != MaskedTarget::hog) return std::nullopt;
+    return (shape.norm_pix ? 1 : 1.0 / 9) +
+           2.0 * shape.decoder_dim / (shape.decoder_dim + shape.target_values());
   }
 
  private:
   std::shared_ptr<MaskedAutoencoder> model_;
 };
 
-}  // namespace
+MaskedTarget target_named(const std::string& name) {
+  if (name == "pixels") return MaskedTarget::pixels;
+  return name == "hog_raw" ? MaskedTarget::hog_raw : MaskedTarget::hog;
+}
 
-std::unique_ptr<Recipe> make_mae(const RunConfig& run, const DatasetFile& dataset) {
+std::unique_ptr<Recipe> make_masked(const RunConfig& run, const DatasetFile& dataset,
+                                    MaskedTarget target) {
   const auto& model = run.model;
   return std::make_unique<Mae>(MaeShape{.encoder = vit_shape(model, image_shape(dataset)),
                                         .decoder_dim = model.decoder_dim,
                                         .decoder_depth = model.decoder_depth,
                                         .decoder_heads = model.decoder_heads,
                                         .mask_ratio = model.mask_ratio,
-                                        .norm_pix = model.norm_pix});
+                                        .norm_pix = model.norm_pix,
+                                        .target = target});
+}
+
+}  // namespace
+
+std::unique_ptr<Recipe> make_mae(const RunConfig& run, const DatasetFile& dataset) {
+  return make_masked(run, dataset, MaskedTarget::pixels);
+}
+
+std::unique_ptr<Recipe> make_maskfeat(const RunConfig& run, const DatasetFile& dataset) {
+  return make_masked(run, dataset, target_named(run.model.target));
 }
 
 }  // namespace tilewright::learn

@@ -15,8 +15,37 @@ namespace {
 constexpr std::array kRecipes{
     RecipeRow{"segment", "supervised, one class a pixel", make_segment},
     RecipeRow{"mae", "He et al. 2022, arXiv 2111.06377", make_mae},
+    RecipeRow{"classify", "supervised, one or several classes an image", make_classify},
+    RecipeRow{"maskfeat", "Wang et al. 2023 (FG-MAE), arXiv 2310.18653", make_maskfeat},
+    RecipeRow{"moco", "He et al. 2020, arXiv 1911.05722; Chen et al. 2021, arXiv 2104.02057",
+              make_moco},
     RecipeRow{"simclr", "Chen et al. 2020, arXiv 2002.05709", make_simclr},
 };
+
+constexpr std::array kProtocols{"full", "frozen", "linear", "frozen_random", "scratch"};
+
+void check_protocol(const RunConfig& run) {
+  const auto& protocol = run.protocol;
+  if (std::find(kProtocols.begin(), kProtocols.end(), protocol) == kProtocols.end())
+    throw Error::config("protocol '" + protocol +
+                        "' does not exist; there are full, frozen, linear, frozen_random, scratch");
+  if (is_encoder_frozen(run) && run.recipe != "segment" && run.recipe != "classify")
+    throw Error::config("protocol " + protocol + ": recipe " + run.recipe +
+                        " trains the encoder itself; use protocol: full");
+  if ((protocol == "linear" || protocol == "frozen_random") && run.recipe != "classify")
+    throw Error::config("protocol " + protocol + " is one linear layer on whole images, recipe " +
+                        run.recipe + " has none; use recipe: classify, or protocol: frozen");
+  if ((protocol == "scratch" || protocol == "frozen_random") && (run.init || run.model.encoder))
+    throw Error::config("protocol " + protocol +
+                        " starts from random weights, but the run names some; leave out init and "
+                        "model.encoder, or use another protocol");
+}
+
+void check_parts(const RunConfig& run, const Recipe& recipe) {
+  if (run.accumulate > 1 && recipe.delivery() == Delivery::pair)
+    throw Error::config("accumulate " + std::to_string(run.accumulate) + ": recipe " + run.recipe +
+                        " needs its whole batch for negatives; use accumulate: 1");
+}
 
 const RecipeRow& recipe_row(const std::string& name) {
   std::string names;
@@ -31,10 +60,20 @@ const RecipeRow& recipe_row(const std::string& name) {
 
 torch::Tensor Recipe::logits(const torch::Tensor&) {
   throw Error::config(
-      "this run's recipe has no class scores; evaluate and predict need a run with recipe segment");
+      "this run's recipe has no class scores; evaluate needs a run with recipe segment or "
+      "classify, "
+      "predict one with recipe segment");
+}
+
+torch::Tensor Recipe::features(const torch::Tensor&) {
+  throw Error::config("this run's recipe has no features of whole images");
 }
 
 std::span<const RecipeRow> recipes() { return kRecipes; }
+
+bool is_encoder_frozen(const RunConfig& run) {
+  return run.protocol == "frozen" || run.protocol == "linear" || run.protocol == "frozen_random";
+}
 
 ImageShape image_shape(const DatasetFile& dataset) {
   ImageShape shape{.channels = 0, .size_px = 0};
@@ -47,21 +86,17 @@ ImageShape image_shape(const DatasetFile& dataset) {
 
 std::unique_ptr<Recipe> make_recipe(const RunConfig& run, const DatasetFile& dataset) {
   const auto& row = recipe_row(run.recipe);
-  if (run.protocol != "full" && run.protocol != "frozen")
-    throw Error::config("protocol '" + run.protocol +
-                        "' is not in this version; use full or frozen");
-  if (run.protocol == "frozen" && run.recipe != "segment")
-    throw Error::config("protocol frozen: recipe " + run.recipe +
-                        " trains the encoder itself; use protocol: full");
+  check_protocol(run);
   torch::manual_seed(run.seed);
   auto recipe = row.make(run, dataset);
-  if (run.protocol == "frozen") freeze(recipe->module(), recipe->encoder_prefixes());
+  check_parts(run, *recipe);
+  if (is_encoder_frozen(run)) freeze(recipe->module(), recipe->encoder_prefixes());
   return recipe;
 }
 
 void set_training(Recipe& recipe, const RunConfig& run, bool is_training) {
   set_training(recipe.module(), is_training,
-               run.protocol == "frozen" ? recipe.encoder_prefixes() : std::vector<std::string>{});
+               is_encoder_frozen(run) ? recipe.encoder_prefixes() : std::vector<std::string>{});
 }
 
 }  // namespace tilewright::learn

@@ -25,9 +25,11 @@ struct Batch {
   torch::Tensor valid_nhw;   ///< bool, true = valid; undefined = all valid
   torch::Tensor mask_nhw;  ///< int64 index into dataset.target.classes, 255 = ignore; or undefined
   torch::Tensor image2_nchw;  ///< the other view of each pair, or undefined
+  torch::Tensor label_n;      ///< int64 index into dataset.target.classes, or undefined
+  torch::Tensor labels_nk;    ///< float32, 1 = the sample has the class; or undefined
 };
 
-enum class Delivery { image, image_and_mask, pair };
+enum class Delivery { image, image_and_mask, image_and_label, pair };
 
 class Recipe {
  public:
@@ -42,8 +44,13 @@ class Recipe {
   virtual torch::Tensor loss(const Batch& batch, const StepKey& key) = 0;
   /// Loss that an untrained model should show on data without structure, for a batch of `samples`.
   [[nodiscard]] virtual std::optional<double> expected_initial_loss(int samples) const = 0;
-  /// Class scores [N, K, H, W]; supervised recipes only, others throw Error::config.
+  /// Class scores [N, K, H, W] of pixels or [N, K] of images; supervised recipes only, others throw
+  /// Error::config.
   virtual torch::Tensor logits(const torch::Tensor& image_nchw);
+  /// One vector an image [N, D]; recipes without an image encoder throw Error::config.
+  virtual torch::Tensor features(const torch::Tensor& image_nchw);
+  /// After each optimizer step, without gradient: momentum encoders follow, queues move on.
+  virtual void follow() {}
 };
 
 struct RecipeRow {
@@ -56,6 +63,8 @@ std::span<const RecipeRow> recipes();
 /// Throws Error::config for unknown names and for what recipe, model and dataset cannot do
 /// together.
 std::unique_ptr<Recipe> make_recipe(const RunConfig& run, const DatasetFile& dataset);
+/// True for the protocols that leave the encoder as it is.
+bool is_encoder_frozen(const RunConfig& run);
 /// Training or evaluation mode; a frozen encoder stays in evaluation mode.
 void set_training(Recipe& recipe, const RunConfig& run, bool is_training);
 

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "geometry/error.h"
-#include "learn/losses/losses.h"
 #include "learn/recipes/rows.h"
 
 namespace tilewright::learn {
@@ -49,18 +48,22 @@ class Segment : public Recipe {
   int classes_;
 };
 
-SegmentationLossSettings settings_of(const LossConfig& config, const TargetInfo& target) {
+}  // namespace
+
+SegmentationLossSettings loss_settings(const LossConfig& config, const TargetInfo& target) {
   SegmentationLossSettings settings;
   settings.reduction =
       config.reduction == "pixel_count" ? Reduction::pixel_count : Reduction::weight_sum;
+  settings.gamma = config.gamma;
+  settings.boundary_gain = config.boundary_gain;
+  settings.boundary_sigma_px = config.boundary_sigma_px;
   if (config.class_weights != "auto") return settings;
-  std::vector<std::int64_t> pixels;
-  for (const auto& entry : target.classes) pixels.push_back(entry.pixels);
-  settings.weights_k = torch::tensor(balanced_class_weights(pixels), torch::kFloat32);
+  std::vector<std::int64_t> counts;
+  for (const auto& entry : target.classes)
+    counts.push_back(target.kind == "mask" ? entry.pixels : entry.samples);
+  settings.weights_k = torch::tensor(balanced_class_weights(counts), torch::kFloat32);
   return settings;
 }
-
-}  // namespace
 
 std::unique_ptr<Recipe> make_segment(const RunConfig& run, const DatasetFile& dataset) {
   const auto classes = static_cast<int>(dataset.target.classes.size());
@@ -71,7 +74,7 @@ std::unique_ptr<Recipe> make_segment(const RunConfig& run, const DatasetFile& da
         " classes; give it a `target:` layer with at least background and one class");
   return std::make_unique<Segment>(make_segmenter(run.model, image_shape(dataset), classes),
                                    segmentation_loss(run.loss.name),
-                                   settings_of(run.loss, dataset.target), classes);
+                                   loss_settings(run.loss, dataset.target), classes);
 }
 
 }  // namespace tilewright::learn

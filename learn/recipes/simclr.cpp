@@ -4,8 +4,7 @@
 
 #include "geometry/error.h"
 #include "learn/losses/losses.h"
-#include "learn/models/unet.h"
-#include "learn/models/vit.h"
+#include "learn/models/heads.h"
 #include "learn/recipes/rows.h"
 
 namespace tilewright::learn {
@@ -17,18 +16,20 @@ constexpr int kProjectedDim = 128;
 /// find them.
 class Simclr : public Recipe {
  public:
-  Simclr(std::shared_ptr<FeatureEncoder> encoder, double temperature,
-         std::vector<std::string> prefixes)
-      : encoder_(std::move(encoder)), temperature_(temperature), prefixes_(std::move(prefixes)) {
+  Simclr(std::shared_ptr<FeatureEncoder> encoder, double temperature)
+      : encoder_(std::move(encoder)), temperature_(temperature) {
     const int dim = encoder_->feature_dim();
-    projector_ = encoder_->register_module(
-        "projector", torch::nn::Sequential(torch::nn::Linear(dim, dim), torch::nn::ReLU(),
-                                           torch::nn::Linear(dim, kProjectedDim)));
+    projector_ = encoder_->register_module("projector", projection_head(dim, dim, kProjectedDim));
   }
 
   [[nodiscard]] Delivery delivery() const override { return Delivery::pair; }
   [[nodiscard]] torch::nn::Module& module() override { return *encoder_; }
-  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override { return prefixes_; }
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
+    return encoder_->encoder_prefixes();
+  }
+  torch::Tensor features(const torch::Tensor& image_nchw) override {
+    return encoder_->forward(image_nchw);
+  }
 
   torch::Tensor loss(const Batch& batch, const StepKey&) override {
     const auto both = encoder_->forward(torch::cat({batch.image_nchw, batch.image2_nchw}));
@@ -45,7 +46,6 @@ class Simclr : public Recipe {
   std::shared_ptr<FeatureEncoder> encoder_;
   torch::nn::Sequential projector_{nullptr};
   double temperature_;
-  std::vector<std::string> prefixes_;
 };
 
 }  // namespace
@@ -54,10 +54,8 @@ std::unique_ptr<Recipe> make_simclr(const RunConfig& run, const DatasetFile& dat
   if (run.batch < 2)
     throw Error::config("recipe simclr: batch " + std::to_string(run.batch) +
                         " has no negatives; take batch 2 or more");
-  const bool is_vit = model_row(run.model.name).is_vit;
   return std::make_unique<Simclr>(make_encoder(run.model, image_shape(dataset)),
-                                  run.loss.temperature,
-                                  is_vit ? vit_prefixes() : unet_encoder_prefixes());
+                                  run.loss.temperature);
 }
 
 }  // namespace tilewright::learn

@@ -31,6 +31,12 @@ Batch to_batch(const RawBatch& raw, torch::Device device) {
                                       {raw.count, raw.size, raw.size}, torch::kUInt8)
                          .to(torch::kInt64)
                          .to(device);
+  if (raw.labels.empty()) return batch;
+  const auto per_sample = static_cast<std::int64_t>(raw.labels.size()) / raw.count;
+  const auto labels = torch::from_blob(const_cast<std::uint8_t*>(raw.labels.data()),
+                                       {raw.count, per_sample}, torch::kUInt8);
+  if (per_sample == 1) batch.label_n = labels.flatten().to(torch::kInt64).to(device);
+  batch.labels_nk = labels.to(torch::kFloat32).to(device);
   return batch;
 }
 

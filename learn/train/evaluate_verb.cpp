@@ -1,24 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verb `evaluate`: evaluation.json and samples.csv.
-#include <charconv>
 #include <optional>
 
 #include "geometry/error.h"
 #include "index/shard/commit.h"
 #include "learn/config/json.h"
+#include "learn/train/bootstrap.h"
 #include "learn/train/evaluator.h"
+#include "learn/train/knn.h"
 #include "learn/train/loaded_run.h"
+#include "learn/train/part_sums.h"
 
 namespace tilewright::learn {
 namespace {
 
-std::string shown(double value) {
-  char buffer[32];
-  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
-}
-std::string shown(const std::optional<double>& value) { return value ? shown(*value) : ""; }
+Json shown_interval(const Interval& interval) { return {interval[0], interval[1]}; }
 
-Json json_of_part(const PartScore& score, const std::vector<ClassInfo>& classes) {
+/// How sure the numbers are, if other blocks of locations had been drawn.
+Json json_of_intervals(const PartScore& score) {
+  const auto drawn = bootstrap(score.blocks);
+  return {{"blocks", drawn.blocks},
+          {"draws", drawn.draws},
+          {"overall_accuracy", shown_interval(drawn.overall_accuracy)},
+          {"iou_micro", shown_interval(drawn.iou_micro)},
+          {"iou_macro", shown_interval(drawn.iou_macro)}};
+}
+
+/// Of edges, within 2 pixels.
+Json json_of_boundary(const BoundarySums& sums) {
+  Json classes = Json::array();
+  for (const auto& entry : sums.classes())
+    classes.push_back({{"iou", json_of(entry.iou())}, {"f1", json_of(entry.f1())}});
+  return {{"distance_px", kBoundaryPx},
+          {"iou_macro", sums.iou_macro()},
+          {"f1_macro", sums.f1_macro()},
+          {"classes", classes}};
+}
+
+Json json_of_confusion(const PartScore& score, const std::vector<ClassInfo>& classes) {
   const auto m = metrics_of(*score.confusion);
   Json out = {{"samples", score.samples},
               {"loss", score.loss},
@@ -26,9 +45,11 @@ Json json_of_part(const PartScore& score, const std::vector<ClassInfo>& classes)
               {"iou_micro", m.iou_micro},
               {"iou_macro", m.iou_macro},
               {"f1_macro", m.f1_macro},
-              {"empty_classes", m.empty_classes},
-              {"pixels", m.pixels},
-              {"ignored_pixels", m.ignored}};
+              {"ece", json_of(score.ece)},
+              {"intervals", json_of_intervals(score)},
+              {"empty_classes", m.empty_classes}};
+  if (!score.is_of_images) out["pixels"] = m.pixels, out["ignored_pixels"] = m.ignored;
+  if (score.boundary) out["boundary"] = json_of_boundary(*score.boundary);
   out["classes"] = Json::array();
   out["confusion"] = Json::array();
   for (int k = 0; k < score.confusion->classes(); ++k) {
@@ -45,6 +66,23 @@ Json json_of_part(const PartScore& score, const std::vector<ClassInfo>& classes)
   return out;
 }
 
+Json json_of_labels(const PartScore& score, const std::vector<ClassInfo>& classes) {
+  const auto m = metrics_of(*score.labels);
+  Json out = {{"samples", score.samples},     {"loss", score.loss},
+              {"f1_micro", m.f1_micro},       {"f1_macro", m.f1_macro},
+              {"exact_match", m.exact_match}, {"classes", Json::array()}};
+  for (int k = 0; k < score.labels->classes(); ++k) {
+    const auto index = static_cast<std::size_t>(k);
+    out["classes"].push_back({{"id", classes[index].id},
+                              {"name", classes[index].name},
+                              {"f1", json_of(m.f1[index])},
+                              {"hits", score.labels->hits(k)},
+                              {"false_alarms", score.labels->alarms(k)},
+                              {"misses", score.labels->misses(k)}});
+  }
+  return out;
+}
+
 /// A field of a CSV file; quoted where its text needs it.
 std::string csv(const std::string& text) {
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
@@ -53,22 +91,64 @@ std::string csv(const std::string& text) {
   return out + "\"";
 }
 
-std::string csv_header(const std::vector<ClassInfo>& classes) {
-  std::string text = "sample,location,part,loss,overall_accuracy,iou_micro,iou_macro";
-  for (const auto& info : classes) text += "," + csv("iou_" + info.name);
-  return text + ",pixels,ignored_pixels\n";
+std::string csv_header(const PartScore& score) {
+  std::string text = "sample,location,part,loss";
+  for (const auto& column : score.columns) text += "," + csv(column);
+  return text + "\n";
 }
 
 std::string csv_rows(const std::string& part, const PartScore& score) {
   std::string text;
   for (const auto& s : score.each) {
-    text += csv(s.sample) + "," + csv(s.location) + "," + part + "," + shown(s.loss) + "," +
-            shown(s.metrics.overall_accuracy) + "," + shown(s.metrics.iou_micro) + "," +
-            shown(s.metrics.iou_macro);
-    for (const auto& iou : s.metrics.iou) text += "," + shown(iou);
-    text += "," + std::to_string(s.metrics.pixels) + "," + std::to_string(s.metrics.ignored) + "\n";
+    text += csv(s.sample) + "," + csv(s.location) + "," + part + "," + shown(s.loss);
+    for (const auto& cell : s.cells) text += "," + csv(cell);
+    text += "\n";
   }
   return text;
+}
+
+/// Accuracy of the nearest neighbours in train: what the features are worth without the head.
+class Neighbours {
+ public:
+  Neighbours(LoadedRun& loaded, const Corpus& corpus, const LearnContext& context)
+      : loaded_(loaded), corpus_(corpus), context_(context) {
+    if (corpus.dataset().target.kind != "class" || corpus.part("train").empty()) return;
+    known_md_ = features("train");
+    known_m_ = classes_of("train");
+  }
+
+  [[nodiscard]] Json of(const std::string& part) const {
+    if (!known_md_.defined()) return nullptr;
+    const KnnSettings settings;
+    const auto classes = static_cast<int>(corpus_.dataset().target.classes.size());
+    const auto found = knn_classes(known_md_, known_m_, features(part), classes, settings);
+    return {{"neighbours", settings.neighbours},
+            {"temperature", settings.temperature},
+            {"overall_accuracy",
+             (found == classes_of(part)).to(torch::kFloat64).mean().item<double>()}};
+  }
+
+ private:
+  [[nodiscard]] torch::Tensor features(const std::string& part) const {
+    return features_of_part(*loaded_.recipe, loaded_.record.run, loaded_.record.inputs, corpus_,
+                            part, loaded_.device, context_);
+  }
+  [[nodiscard]] torch::Tensor classes_of(const std::string& part) const {
+    std::vector<std::int64_t> classes;
+    for (const auto& sample : corpus_.part(part)) classes.push_back(sample.classes.front());
+    return torch::tensor(classes, torch::kInt64);
+  }
+  LoadedRun& loaded_;
+  const Corpus& corpus_;
+  const LearnContext& context_;
+  torch::Tensor known_md_, known_m_;
+};
+
+std::string summary_of(const PartScore& score) {
+  if (score.labels) return "F1 micro " + shown(metrics_of(*score.labels).f1_micro);
+  const auto m = metrics_of(*score.confusion);
+  if (score.is_of_images) return "accuracy " + shown(m.overall_accuracy);
+  return "IoU macro " + shown(m.iou_macro) + ", micro " + shown(m.iou_micro);
 }
 
 }  // namespace
@@ -76,7 +156,8 @@ std::string csv_rows(const std::string& part, const PartScore& score) {
 void run_evaluate(const EvaluateRequest& request, const LearnContext& context) {
   const Corpus corpus(request.workspace, request.dataset);
   auto loaded = load_run(request.run_folder, corpus.dataset(), request.device, request.threads);
-  if (loaded.recipe->delivery() != Delivery::image_and_mask)
+  const bool is_of_images = loaded.recipe->delivery() == Delivery::image_and_label;
+  if (!is_of_images && loaded.recipe->delivery() != Delivery::image_and_mask)
     throw Error::config("the run " + request.run_folder + " has the recipe " +
                         loaded.record.run.recipe +
                         ", which has no target to evaluate; name a supervised run");
@@ -86,16 +167,18 @@ void run_evaluate(const EvaluateRequest& request, const LearnContext& context) {
                    {"dataset_sha256", corpus.dataset().sha256},
                    {"weights_sha256", loaded.weights_sha256}};
   document["parts"] = Json::object();
-  std::string samples = csv_header(classes);
+  std::string samples;
+  std::optional<Neighbours> neighbours;
+  if (is_of_images) neighbours.emplace(loaded, corpus, context);
   for (const std::string part : {"val", "test"}) {
     if (corpus.part(part).empty()) continue;
     const auto score = evaluate_part(*loaded.recipe, loaded.record.run, loaded.record.inputs,
                                      corpus, part, {loaded.device, true}, context);
-    document["parts"][part] = json_of_part(score, classes);
-    samples += csv_rows(part, score);
-    const auto m = metrics_of(*score.confusion);
-    context.say(part + ": " + std::to_string(score.samples) + " samples, IoU macro " +
-                shown(m.iou_macro) + ", micro " + shown(m.iou_micro));
+    auto& out = document["parts"][part];
+    out = score.labels ? json_of_labels(score, classes) : json_of_confusion(score, classes);
+    if (neighbours) out["knn"] = neighbours->of(part);
+    samples += (samples.empty() ? csv_header(score) : "") + csv_rows(part, score);
+    context.say(part + ": " + std::to_string(score.samples) + " samples, " + summary_of(score));
   }
   if (document["parts"].empty())
     context.say("the dataset " + corpus.dataset().name +

@@ -4,20 +4,43 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <functional>
+#include <map>
 
 #include "geometry/error.h"
 
 namespace tilewright::learn {
 namespace {
 
-constexpr double kAdamEpsilon = 1e-8;
+constexpr double kAdamEpsilon = 1e-8, kLarsTrust = 0.001;
+constexpr std::string_view kBlocks = "blocks.";
+
+/// N of "blocks.N.attn..."; -1 for other names.
+int block_of(const std::string& name) {
+  return name.starts_with(kBlocks) ? std::atoi(name.c_str() + kBlocks.size()) : -1;
+}
 
 }  // namespace
 
 struct Optimizer::Group {
-  double weight_decay = 0;
+  double weight_decay = 0, scale = 1;
   std::vector<std::size_t> members;  ///< indices of parameters that have a gradient
 };
+
+std::vector<double> layer_scales(const NamedTensors& parameters, double layer_decay) {
+  int blocks = 0;
+  for (const auto& [name, tensor] : parameters) blocks = std::max(blocks, block_of(name) + 1);
+  std::vector<double> scales;
+  for (const auto& [name, tensor] : parameters) {
+    const bool is_embedding = name == "cls_token" || name == "pos_embed" || name == "mask_token" ||
+                              name.starts_with("patch_embed.");
+    const int block = block_of(name);
+    const int layer = is_embedding ? 0 : block >= 0 ? block + 1 : blocks + 1;
+    scales.push_back(blocks == 0 ? 1 : std::pow(layer_decay, blocks + 1 - layer));
+  }
+  return scales;
+}
 
 bool is_decayed(const std::string& name, const torch::Tensor& parameter) {
   return parameter.dim() > 1 && !name.ends_with(".bias");
@@ -26,8 +49,10 @@ bool is_decayed(const std::string& name, const torch::Tensor& parameter) {
 Optimizer::Optimizer(const OptimizerConfig& config, NamedTensors parameters)
     : config_(config), parameters_(std::move(parameters)) {
   const bool is_adamw = config.name == "adamw";
-  if (!is_adamw && config.name != "sgd")
-    throw Error::config("optimizer '" + config.name + "' does not exist; there are adamw, sgd");
+  if (!is_adamw && config.name != "sgd" && config.name != "lars")
+    throw Error::config("optimizer '" + config.name +
+                        "' does not exist; there are adamw, sgd, lars");
+  scales_ = layer_scales(parameters_, config.layer_decay);
   const torch::NoGradGuard no_grad;
   for (const auto& [name, parameter] : parameters_) {
     first_.push_back(torch::zeros_like(parameter));
@@ -42,24 +67,30 @@ void Optimizer::zero_grad() {
 }
 
 std::vector<Optimizer::Group> Optimizer::groups() const {
-  std::vector<Group> groups(2);
-  groups[0].weight_decay = config_.weight_decay;
+  std::map<std::pair<bool, double>, Group, std::greater<>> groups;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const auto& [name, parameter] = parameters_[i];
-    if (parameter.grad().defined())
-      groups[is_decayed(name, parameter) ? 0 : 1].members.push_back(i);
+    if (!parameter.grad().defined()) continue;
+    const bool decays = is_decayed(name, parameter);
+    auto& group = groups[{decays, scales_[i]}];
+    group.weight_decay = decays ? config_.weight_decay : 0;
+    group.scale = scales_[i];
+    group.members.push_back(i);
   }
-  return groups;
+  std::vector<Group> list;
+  for (auto& [key, group] : groups) list.push_back(std::move(group));
+  return list;
 }
 
 void Optimizer::step(double lr) {
   const torch::NoGradGuard no_grad;
   for (const auto& group : groups()) {
-    if (group.members.empty()) continue;
     if (config_.name == "adamw")
-      step_adamw(lr, group);
+      step_adamw(lr * group.scale, group);
+    else if (config_.name == "sgd")
+      step_sgd(lr * group.scale, group);
     else
-      step_sgd(lr, group);
+      step_lars(lr * group.scale, group);
   }
 }
 
@@ -83,6 +114,22 @@ void Optimizer::step_sgd(double lr, const Group& group) {
     auto& value = parameters_[i].second;
     value.mul_(1 - lr * group.weight_decay);
     first_[i].mul_(config_.momentum).add_(value.grad());
+    value.sub_(first_[i], lr);
+  }
+}
+
+void Optimizer::step_lars(double lr, const Group& group) {
+  for (const auto i : group.members) {
+    auto& value = parameters_[i].second;
+    auto gradient = value.grad();
+    if (is_decayed(parameters_[i].first, value)) {
+      gradient = gradient + group.weight_decay * value;
+      const auto length = value.norm(2), slope = gradient.norm(2);
+      const auto trust = kLarsTrust * length / slope;
+      gradient =
+          gradient * torch::where((length > 0) & (slope > 0), trust, torch::ones_like(trust));
+    }
+    first_[i].mul_(config_.momentum).add_(gradient);
     value.sub_(first_[i], lr);
   }
 }

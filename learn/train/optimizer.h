@@ -13,7 +13,8 @@ namespace tilewright::learn {
 
 /// Decoupled weight decay, not on tensors of one dimension nor on names that end in ".bias".
 /// adamw: Loshchilov & Hutter 2019, eps 1e-8, equal to torch.optim.AdamW. sgd: heavy ball as in
-/// torch.optim.SGD, but with the decoupled decay.
+/// torch.optim.SGD, but with the decoupled decay. lars: heavy ball whose step of each decayed
+/// tensor has the length 0.001 |w| / |g + decay w| (You et al. 2017, as MoCo v3 uses it).
 class Optimizer {
  public:
   /// `parameters` are shared with the module: step() changes them in place. They must lie on their
@@ -32,17 +33,22 @@ class Optimizer {
   [[nodiscard]] const OptimizerConfig& config() const { return config_; }
 
  private:
-  struct Group;  ///< parameters that share a weight decay
+  struct Group;  ///< parameters that share a weight decay and a factor of the learning rate
   void step_adamw(double lr, const Group& group);
   void step_sgd(double lr, const Group& group);
+  void step_lars(double lr, const Group& group);
   [[nodiscard]] std::vector<Group> groups() const;
 
   OptimizerConfig config_;
   NamedTensors parameters_;
   std::vector<torch::Tensor> first_, second_,
-      steps_;  ///< parallel to parameters_; sgd: first_ only
+      steps_;                   ///< parallel to parameters_; sgd and lars: first_ only
+  std::vector<double> scales_;  ///< parallel to parameters_
 };
 
+/// Factors of the learning rate with layer decay d over a ViT of L blocks: head 1, block i
+/// d^(L - i), embeddings d^(L + 1); all 1 for other networks (MAE's fine-tuning).
+std::vector<double> layer_scales(const NamedTensors& parameters, double layer_decay);
 bool is_decayed(const std::string& name, const torch::Tensor& parameter);
 /// Euclidean norm of all gradients together; not finite if any gradient is not.
 double gradient_norm(const NamedTensors& parameters);

@@ -18,6 +18,7 @@ struct Progress {
   double warmup = 1;  ///< share of the warm-up done; 1 after it
   double after_warmup = 0;
   double total = 0;
+  double epochs = 0;  ///< done, as a fraction
 };
 
 struct ScheduleRow {
@@ -40,8 +41,17 @@ double poly_rate(double top, const ScheduleConfig& schedule, const Progress& at)
          (schedule.min_lr + (top - schedule.min_lr) * std::pow(1 - at.total, schedule.power));
 }
 
-constexpr std::array<ScheduleRow, 3> kSchedules{
-    {{"constant", constant_rate}, {"cosine", cosine_rate}, {"poly", poly_rate}}};
+double step_rate(double top, const ScheduleConfig& schedule, const Progress& at) {
+  double rate = top * at.warmup;
+  for (const double milestone : schedule.milestones)
+    if (at.epochs >= milestone) rate *= schedule.factor;
+  return rate;
+}
+
+constexpr std::array<ScheduleRow, 4> kSchedules{{{"constant", constant_rate},
+                                                 {"cosine", cosine_rate},
+                                                 {"poly", poly_rate},
+                                                 {"step", step_rate}}};
 
 Progress progress_of(const ScheduleConfig& schedule, RunLength length, std::int64_t step) {
   const double total = static_cast<double>(std::max<std::int64_t>(length.total_steps, 1));
@@ -51,6 +61,7 @@ Progress progress_of(const ScheduleConfig& schedule, RunLength length, std::int6
   if (now < warmup) at.warmup = now / warmup;
   if (total > warmup) at.after_warmup = std::clamp((now - warmup) / (total - warmup), 0.0, 1.0);
   at.total = std::clamp(now / total, 0.0, 1.0);
+  at.epochs = now / static_cast<double>(std::max<std::int64_t>(length.steps_per_epoch, 1));
   return at;
 }
 
@@ -62,7 +73,7 @@ double learning_rate(double top, const ScheduleConfig& schedule, RunLength lengt
     if (row.name == schedule.name)
       return row.rate(top, schedule, progress_of(schedule, length, step));
   throw Error::config("schedule '" + schedule.name +
-                      "' does not exist; there are constant, cosine, poly");
+                      "' does not exist; there are constant, cosine, poly, step");
 }
 
 }  // namespace tilewright::learn

@@ -20,6 +20,7 @@ struct RunLength {
 ///   cosine    min + (top - min) * (1 + cos(pi t)) / 2, t = share of what follows the warm-up (MAE)
 ///   poly      min + (top - min) * (1 - step / total)^power, times the warm-up's share
 ///   (MMSegmentation)
+///   step      the top, times factor at each of the milestones (epochs)
 /// Throws Error::config for an unknown name.
 double learning_rate(double top, const ScheduleConfig& schedule, RunLength length,
                      std::int64_t step);

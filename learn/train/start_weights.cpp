@@ -10,6 +10,7 @@
 #include "learn/models/load_matching.h"
 #include "learn/models/model.h"
 #include "learn/models/vit.h"
+#include "learn/train/pth.h"
 
 namespace tilewright::learn {
 namespace {
@@ -55,7 +56,10 @@ std::optional<StartWeights> read_start(const TrainRequest& request) {
         (request.init_folder ? "train that run first: it must stand before this one under runs:"
                              : "correct the path of the file"));
   start.sha256 = shard::sha256_file(file);
-  start.file = read_safetensors(file);
+  if (file.extension() == ".pth" || file.extension() == ".pt")
+    start.file.tensors = read_pth(file);
+  else
+    start.file = read_safetensors(file);
   if (request.init_folder) start.record = read_run_record(*request.init_folder);
   return start;
 }

@@ -10,6 +10,22 @@
 
 namespace tilewright::learn {
 
+namespace {
+
+Batch rows_of(const Batch& batch, std::int64_t begin, std::int64_t end) {
+  const auto cut = [&](const torch::Tensor& tensor) {
+    return tensor.defined() ? tensor.slice(0, begin, end).clone() : tensor;
+  };
+  return {.image_nchw = cut(batch.image_nchw),
+          .valid_nhw = cut(batch.valid_nhw),
+          .mask_nhw = cut(batch.mask_nhw),
+          .image2_nchw = cut(batch.image2_nchw),
+          .label_n = cut(batch.label_n),
+          .labels_nk = cut(batch.labels_nk)};
+}
+
+}  // namespace
+
 RunLength length_of(const RunConfig& run, std::int64_t batches) {
   const auto steps = batches * run.epochs;
   return {.steps_per_epoch = batches,
@@ -26,16 +42,31 @@ Stepper::Stepper(Recipe& recipe, const RunConfig& run, RunLength length, torch::
 std::string Stepper::attempt(const RawBatch& raw, const StepKey& key, StepOutcome& outcome) {
   if (!raw.non_finite.empty()) return "NaN or infinite pixels";
   optimizer_.zero_grad();
-  const auto loss = recipe_.loss(to_batch(raw, device_), key);
-  outcome.loss = loss.item<double>();
+  outcome.loss = accumulate(to_batch(raw, device_), key);
   if (!std::isfinite(outcome.loss)) return "the loss is " + std::to_string(outcome.loss);
-  loss.backward();
   const auto& parameters = optimizer_.parameters();
   const double norm =
       run_.clip_norm > 0 ? clip_gradients(parameters, run_.clip_norm) : gradient_norm(parameters);
   if (!std::isfinite(norm)) return "the gradient norm is " + std::to_string(norm);
   optimizer_.step(outcome.lr);
+  recipe_.follow();
   return "";
+}
+
+double Stepper::accumulate(const Batch& batch, const StepKey& key) {
+  const auto count = batch.image_nchw.size(0);
+  const auto parts = std::min<std::int64_t>(run_.accumulate, count);
+  double sum = 0;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const auto begin = count * part / parts, end = count * (part + 1) / parts;
+    const double share = static_cast<double>(end - begin) / static_cast<double>(count);
+    const auto loss = recipe_.loss(parts == 1 ? batch : rows_of(batch, begin, end), key);
+    const double value = loss.item<double>();
+    sum += share * value;
+    if (!std::isfinite(value)) return sum;
+    (parts == 1 ? loss : loss * share).backward();
+  }
+  return sum;
 }
 
 StepOutcome Stepper::step(const RawBatch& raw, const std::vector<CorpusSample>& samples,

@@ -82,7 +82,13 @@ class Trainer {
 
  private:
   [[nodiscard]] bool is_finished() const {
-    return state_.step >= length_.total_steps && state_.sample_in_epoch == 0;
+    if (state_.sample_in_epoch != 0) return false;
+    return state_.step >= length_.total_steps || is_stuck();
+  }
+  /// Validation has not become better for `patience` epochs.
+  [[nodiscard]] bool is_stuck() const {
+    return run_.patience > 0 && state_.best_step >= 0 &&
+           state_.step - state_.best_step >= run_.patience * length_.steps_per_epoch;
   }
   void resume();
   void train_epoch(Loader& loader);
@@ -222,7 +228,7 @@ void Trainer::write_train_row() {
   window_ = {.started_s = now};
 }
 
-/// True if this is the best state so far: by macro IoU, or by the loss where there is no IoU.
+/// True if this is the best state so far, by the headline of the score.
 bool Trainer::validate() {
   if (corpus_.part("val").empty()) return false;
   LearnContext quiet;
@@ -233,7 +239,7 @@ bool Trainer::validate() {
   values.insert(values.begin(), {"samples_per_s", static_cast<double>(score.samples) /
                                                       std::max(log_->seconds() - before, 1e-9)});
   log_->row(state_.step, state_.epoch, "val", values);
-  const double metric = score.confusion ? metrics_of(*score.confusion).iou_macro : -score.loss;
+  const double metric = score.headline();
   if (state_.best_metric && !(metric > *state_.best_metric)) return false;
   state_.best_metric = metric;
   state_.best_step = state_.step;

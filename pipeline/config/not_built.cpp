@@ -25,10 +25,11 @@ void add_layer(const std::string& path, const LayerConfig& layer, List& list) {
 }
 
 void add_run(const std::string& path, const learn::RunConfig& run, List& list) {
-  const bool is_built = run.recipe == "segment" || run.recipe == "mae" || run.recipe == "simclr";
-  list.add(!is_built, path + ".recipe: " + run.recipe, "use segment, mae or simclr");
+  const std::vector<std::string> built{"segment", "classify", "mae", "maskfeat", "simclr", "moco"};
+  const bool is_built = std::find(built.begin(), built.end(), run.recipe) != built.end();
+  list.add(!is_built, path + ".recipe: " + run.recipe, "use segment, classify, mae, maskfeat, simclr or moco");
   const auto& model = run.model.name;
-  list.add(model == "deeplabv3plus" || model == "upconv", path + ".model.name: " + model, "use unet or upernet");
+  list.add(model == "deeplabv3plus", path + ".model.name: " + model, "use unet_resnet18, unet_resnet50 or upernet");
 }
 
 /// Scores are of one mask a location.
@@ -56,7 +57,9 @@ void add_uses(const Job& job, List& list) {
       const auto names = names_of(job.targets);
       const bool is_value = dataset.target && std::find(names.begin(), names.end(), *dataset.target) != names.end();
       list.add(is_value && run.recipe == "segment", "runs." + run_name + ".recipe: segment on the target " + dataset.target.value_or("") + ", which is one value a location",
-               "name a dataset whose target is a layer");
+               "name a dataset whose target is a layer, or use recipe: classify");
+      list.add(dataset.target && !is_value && run.recipe == "classify", "runs." + run_name + ".recipe: classify on the layer " + dataset.target.value_or(""),
+               "make a target of it: targets: {NAME: {layer: " + dataset.target.value_or("") + ", rule: majority}}, or use recipe: segment");
       list.add(!has_one_pixel_size(job, dataset), "datasets." + name + ".inputs with several pixel sizes for the run " + run_name,
                "name inputs of one resolution_m; such samples are for other readers");
       const bool predicts = job.predict && job.predict->run == run_name;

@@ -13,10 +13,18 @@ namespace {
 
 const std::vector<std::string> kScores{"edge_agreement", "model_iou", "clipped_frac"};
 const std::vector<std::string> kRecipes{"mae", "maskfeat", "simclr", "dual_simclr", "moco", "dino", "segment", "classify", "regress", "multitask"};
-const std::vector<std::string> kModels{"unet", "upernet", "deeplabv3plus", "upconv", "vit", "vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge"};
+const std::vector<std::string> kSegmenters{"unet", "unet_resnet18", "unet_resnet50", "upernet", "upconv", "deeplabv3plus"};
+const std::vector<std::string> kEncoders{"vit", "vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge", "resnet18", "resnet50", "unet", "unet_resnet18", "unet_resnet50", "spectral_vit", "spectral_resnet50"};
 const std::vector<std::string> kAugmentations{"crop", "flip", "rotate", "brightness", "noise"};
 
-bool is_segmentation_model(const std::string& name) { return name == "unet" || name == "upernet" || name == "deeplabv3plus" || name == "upconv"; }
+bool is_among(const std::string& name, const std::vector<std::string>& names) { return std::find(names.begin(), names.end(), name) != names.end(); }
+
+std::vector<std::string> model_names() {
+  auto names = kSegmenters;
+  for (const auto& name : kEncoders)
+    if (!is_among(name, names)) names.push_back(name);
+  return names;
+}
 
 void check_all_known(const std::string& path, const std::string& what, const std::vector<std::string>& names, const std::vector<std::string>& known,
                      Findings& findings) {
@@ -84,13 +92,34 @@ void check_start(const Job& job, const std::string& path, const learn::EncoderSo
 
 void check_model(const std::string& path, const learn::RunConfig& run, Findings& findings) {
   const auto& model = run.model;
-  findings.need_known(path + ".model.name", "model", model.name, kModels);
-  if ((model.name == "vit" || model.name == "upernet") && model.dim % model.heads != 0)
+  findings.need_known(path + ".model.name", "model", model.name, model_names());
+  if (!is_among(model.name, model_names())) return;
+  const bool is_free_vit = model.name == "vit" || model.name == "upernet" || model.name == "upconv" || model.name == "spectral_vit";
+  if (is_free_vit && model.dim % model.heads != 0)
     findings.add(path + ".model.heads", std::to_string(model.heads) + " heads do not divide dim " + std::to_string(model.dim));
-  if (run.recipe == "mae" && is_segmentation_model(model.name))
-    findings.add(path + ".model.name", "recipe mae needs a vit model, such as model: {name: vit_tiny, patch_px: 8}");
-  if (run.recipe == "segment" && model.name.starts_with("vit"))
+  if ((run.recipe == "mae" || run.recipe == "maskfeat") && !model.name.starts_with("vit"))
+    findings.add(path + ".model.name", "recipe " + run.recipe + " needs a vit model, such as model: {name: vit_tiny, patch_px: 8}");
+  if (run.recipe == "segment" && !is_among(model.name, kSegmenters))
     findings.add(path + ".model.name", "recipe segment needs a model with one output a pixel, such as unet");
+  if ((run.recipe == "classify" || run.recipe == "simclr" || run.recipe == "moco") && !is_among(model.name, kEncoders))
+    findings.add(path + ".model.name", "recipe " + run.recipe + " needs a model of whole images, such as resnet18 or vit_tiny");
+}
+
+/// What recipe, protocol and loss cannot do together.
+void check_protocol(const std::string& path, const learn::RunConfig& run, Findings& findings) {
+  const auto& protocol = run.protocol;
+  const bool has_start = run.model.encoder || run.init, is_linear = protocol == "linear" || protocol == "frozen_random";
+  if ((protocol == "frozen" || protocol == "linear") && !has_start)
+    findings.add(path + ".protocol", protocol + " needs weights to start from: model: {encoder: {run: NAME}} or init:");
+  if ((protocol == "scratch" || protocol == "frozen_random") && has_start)
+    findings.add(path + ".protocol", protocol + " starts from random weights; leave out init and model.encoder");
+  if (is_linear && run.recipe != "classify") findings.add(path + ".protocol", protocol + " is for recipe classify; use frozen");
+  if (run.recipe == "classify" && run.loss.name != "cross_entropy" && run.loss.name != "focal")
+    findings.add(path + ".loss.name", run.loss.name + " is a loss of pixels; recipe classify takes cross_entropy or focal");
+  if (run.accumulate > 1 && (run.recipe == "simclr" || run.recipe == "moco"))
+    findings.add(path + ".accumulate", "recipe " + run.recipe + " needs its whole batch for negatives; use accumulate: 1");
+  if (run.schedule.name == "step" && run.schedule.milestones.empty())
+    findings.add(path + ".schedule", "milestones is missing; name epochs, such as milestones: [60, 80]");
 }
 
 void check_run(const Job& job, std::size_t number, Findings& findings) {
@@ -105,11 +134,10 @@ void check_run(const Job& job, std::size_t number, Findings& findings) {
   check_all_known(path + ".augment", "augmentation", run.augment, kAugmentations, findings);
   if (run.model.encoder) check_start(job, path + ".model.encoder", *run.model.encoder, earlier, findings);
   if (run.init) check_start(job, path + ".init", *run.init, earlier, findings);
-  if (run.protocol == "frozen" && !run.model.encoder && !run.init)
-    findings.add(path + ".protocol", "frozen needs weights to start from: model: {encoder: {run: NAME}} or init:");
+  check_protocol(path, run, findings);
   for (const auto& [dataset_name, dataset] : job.datasets)
-    if (dataset_name == run.dataset && run.recipe == "segment" && !dataset.target)
-      findings.add(path + ".dataset", "recipe segment needs masks, but dataset '" + run.dataset + "' has no target; add target: LAYER to it");
+    if (dataset_name == run.dataset && (run.recipe == "segment" || run.recipe == "classify") && !dataset.target)
+      findings.add(path + ".dataset", "recipe " + run.recipe + " needs " + (run.recipe == "segment" ? "masks" : "classes") + ", but dataset '" + run.dataset + "' has no target; add target: " + (run.recipe == "segment" ? "LAYER" : "TARGET") + " to it");
 }
 
 void check_predict(const Job& job, Findings& findings) {

@@ -9,7 +9,9 @@
 namespace tilewright::pipeline {
 namespace {
 
-bool is_supervised(const learn::RunConfig& run) { return run.recipe == "segment"; }
+bool is_supervised(const learn::RunConfig& run) {
+  return run.recipe == "segment" || run.recipe == "classify";
+}
 
 learn::EvaluateRequest request_of(const StageInput& in, const std::string& name,
                                   const learn::RunConfig& run) {

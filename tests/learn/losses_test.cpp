@@ -127,6 +127,77 @@ TEST(Dice, IsZeroForACertainTruthAndLargeForItsOpposite) {
       1e-6);
 }
 
+TEST(Focal, IsTheSumByHandAndCrossEntropyAtGammaZero) {
+  torch::manual_seed(2);
+  const auto logits = torch::randn({2, 3, 4, 4}, torch::kFloat64);
+  const auto target = some_target();
+  const auto weights = torch::tensor({.2, .5, .3}, torch::kFloat64);
+  for (const auto reduction : {Reduction::weight_sum, Reduction::pixel_count})
+    EXPECT_NEAR(focal(logits, target, 0, weights, reduction).item<double>(),
+                cross_entropy(logits, target, weights, reduction).item<double>(), 1e-12);
+  const auto p = torch::softmax(logits, 1);
+  double sum = 0, count = 0;
+  for (int n = 0; n < 2; ++n)
+    for (int y = 0; y < 4; ++y)
+      for (int x = 0; x < 4; ++x) {
+        const auto k = target[n][y][x].item<std::int64_t>();
+        if (k == 255) continue;
+        const double truth = p[n][k][y][x].item<double>();
+        sum -= std::pow(1 - truth, 2) * std::log(truth);
+        count += 1;
+      }
+  EXPECT_NEAR(focal(logits, target, 2).item<double>(), sum / count, 1e-12);
+}
+
+TEST(Boundary, WeighsByTheDistanceToTheNearestEdge) {
+  torch::manual_seed(7);
+  auto target = torch::zeros({1, 12, 14}, torch::kInt64);
+  target.slice(1, 3, 8).slice(2, 5, 9).fill_(1);
+  target[0][0][0] = 255;  // no edge
+  target[0][5][5] = 255;
+  const double gain = 5, sigma = 2;
+  const auto found = boundary_weights(target, gain, sigma);
+  const auto value = [&](int y, int x) { return target[0][y][x].item<std::int64_t>(); };
+  std::vector<std::pair<int, int>> edge;
+  for (int y = 0; y < 12; ++y)
+    for (int x = 0; x < 14; ++x)
+      for (const auto& [dy, dx] :
+           {std::pair{0, 1}, std::pair{1, 0}, std::pair{0, -1}, std::pair{-1, 0}}) {
+        const int v = y + dy, u = x + dx;
+        if (v < 0 || u < 0 || v >= 12 || u >= 14 || value(y, x) == 255 || value(v, u) == 255)
+          continue;
+        if (value(y, x) != value(v, u)) edge.emplace_back(y, x);
+      }
+  double sum = 0, count = 0;
+  std::vector<double> wanted;
+  for (int y = 0; y < 12; ++y)
+    for (int x = 0; x < 14; ++x) {
+      double nearest = 1e9;
+      for (const auto& [v, u] : edge)
+        nearest = std::min(nearest, double((v - y) * (v - y) + (u - x) * (u - x)));
+      const bool is_counted = value(y, x) != 255;
+      wanted.push_back(is_counted ? 1 + gain * std::exp(-nearest / (2 * sigma * sigma)) : 0);
+      sum += wanted.back(), count += is_counted;
+    }
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    EXPECT_NEAR(found.flatten()[static_cast<std::int64_t>(i)].item<double>(),
+                wanted[i] * count / sum, 1e-5)
+        << i;
+}
+
+TEST(Boundary, IsCrossEntropyBitByBitWithoutGain) {
+  torch::manual_seed(8);
+  const auto logits = torch::randn({2, 3, 4, 4});
+  const auto target = some_target();
+  EXPECT_EQ(boundary_cross_entropy(logits, target, 0, 3).item<float>(),
+            cross_entropy(logits, target).item<float>());
+  EXPECT_NE(boundary_cross_entropy(logits, target, 5, 1).item<float>(),
+            cross_entropy(logits, target).item<float>());
+  const auto flat = torch::zeros({2, 4, 4}, torch::kInt64);  // without an edge: all alike
+  EXPECT_NEAR(boundary_cross_entropy(logits, flat, 5, 3).item<double>(),
+              cross_entropy(logits, flat).item<double>(), 1e-6);
+}
+
 TEST(ClassWeights, BalanceTheClasses) {
   const auto weights = balanced_class_weights({900, 100, 0});
   EXPECT_NEAR(weights[0] * 900, weights[1] * 100, 1e-9);

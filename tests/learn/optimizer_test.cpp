@@ -87,7 +87,7 @@ TEST(Sgd, TakesTheStepsOfLibTorch) {
 }
 
 TEST(Optimizer, GoesOnFromItsStateBitByBit) {
-  for (const std::string name : {"adamw", "sgd"}) {
+  for (const std::string name : {"adamw", "sgd", "lars"}) {
     Net one, two;
     const auto train = [](Net& net, Optimizer& optimizer, int from, int to) {
       for (int step = from; step < to; ++step) {
@@ -125,6 +125,47 @@ TEST(Optimizer, LeavesParametersWithoutGradientAlone) {
   EXPECT_THROW(Optimizer({.name = "lion"}, {}), Error);
 }
 
+TEST(Lars, TakesAStepOfAThousandthOfTheWeights) {
+  Net net;
+  Optimizer optimizer({.name = "lars", .weight_decay = 0.1, .momentum = 0.5}, trainable_of(net));
+  const auto weight = net.conv->weight.detach().clone(), bias = net.conv->bias.detach().clone();
+  net.forward(input_of(0)).backward();
+  const auto slope = net.conv->weight.grad() + 0.1 * weight;
+  const auto direction = slope * (0.001 * weight.norm() / slope.norm());
+  optimizer.step(2);
+  EXPECT_TRUE(torch::allclose(net.conv->weight, weight - 2 * direction, 1e-10, 1e-12));
+  EXPECT_TRUE(torch::allclose(net.conv->bias, bias - 2 * net.conv->bias.grad(), 1e-10, 1e-12));
+  optimizer.step(2);  // the same gradient again
+  EXPECT_FALSE(torch::allclose(net.conv->weight, weight - 4 * direction, 1e-7, 1e-9));
+}
+
+TEST(LayerDecay, ScalesEachBlockByItsDepth) {
+  const auto one = torch::zeros({1});
+  const NamedTensors parameters = {{"cls_token", one},           {"patch_embed.proj.weight", one},
+                                   {"blocks.0.norm1.bias", one}, {"blocks.11.mlp.fc1.weight", one},
+                                   {"norm.weight", one},         {"head.fc.weight", one}};
+  const auto scales = layer_scales(parameters, 0.65);
+  const double wanted[] = {std::pow(.65, 13), std::pow(.65, 13), std::pow(.65, 12), .65, 1, 1};
+  for (std::size_t i = 0; i < scales.size(); ++i)
+    EXPECT_DOUBLE_EQ(scales[i], wanted[i]) << parameters[i].first;
+  EXPECT_EQ(layer_scales({{"layer1.0.conv1.weight", one}}, 0.65), std::vector<double>{1});
+}
+
+TEST(LayerDecay, ReachesTheStep) {
+  const auto moved = [](double decay, const char* name) {
+    auto value = torch::ones({2, 2}).set_requires_grad(true);
+    auto top = torch::ones({2, 2}).set_requires_grad(true);
+    Optimizer optimizer({.name = "sgd", .weight_decay = 0, .momentum = 0, .layer_decay = decay},
+                        {{name, value}, {"blocks.1.fc", top}});
+    (value.sum() + top.sum()).backward();
+    optimizer.step(1);
+    return 1 - value[0][0].item<double>();
+  };
+  EXPECT_NEAR(moved(0.5, "blocks.0.fc"), 0.25, 1e-6);
+  EXPECT_NEAR(moved(1, "blocks.0.fc"), 1, 1e-6);
+  EXPECT_NEAR(moved(0.5, "head.fc"), 1, 1e-6);
+}
+
 TEST(Gradients, AreClippedToTheNorm) {
   Net net;
   net.forward(10 * input_of(0)).backward();
@@ -156,7 +197,12 @@ TEST(Schedule, FollowsItsFormula) {
   ScheduleConfig constant{.name = "constant", .warmup_epochs = 1};
   EXPECT_DOUBLE_EQ(learning_rate(3, constant, length, 5), 1.5);
   EXPECT_DOUBLE_EQ(learning_rate(3, constant, length, 77), 3);
-  EXPECT_THROW(learning_rate(1, {.name = "step"}, length, 0), Error);
+  const ScheduleConfig steps{
+      .name = "step", .warmup_epochs = 1, .factor = 0.5, .milestones = {2, 7.5}};
+  const std::pair<int, double> wanted[] = {{5, 1}, {19, 2}, {20, 1}, {74, 1}, {75, 0.5}, {99, 0.5}};
+  for (const auto& [step, rate] : wanted)
+    EXPECT_DOUBLE_EQ(learning_rate(2, steps, length, step), rate) << step;
+  EXPECT_THROW(learning_rate(1, {.name = "zigzag"}, length, 0), Error);
 }
 
 TEST(Schedule, SurvivesAWarmUpLongerThanTheRun) {

@@ -21,6 +21,7 @@ namespace tilewright::learn::testing {
 struct TinySpec {
   int train = 12, val = 4, test = 4, size = 16, channels = 2, views = 1;
   bool has_masks = true;
+  std::string target = "mask";  ///< class, classes: odd locations are brighter, and of class 1
   std::string normalize = "standard", mode = "each";
   std::uint64_t seed = 1;
   int nan_sample = -1;  ///< float32 data with a NaN in this sample of train; uint16 otherwise
@@ -64,8 +65,9 @@ inline TinySample draw_sample(const TinySpec& spec, int location, int view) {
       sample.mask.push_back(x >= left && x < left + edge && y >= top && y < top + edge);
   for (int c = 0; c < spec.channels; ++c)
     for (const auto inside : sample.mask)
-      sample.image.push_back(static_cast<float>(
-          std::floor((inside ? 44000 : 20000) + 3000 * noise.normal() + 500 * c)));
+      sample.image.push_back(
+          static_cast<float>(std::floor((inside ? 44000 : 20000) + 3000 * noise.normal() + 500 * c +
+                                        (spec.target != "mask" && location % 2 == 1 ? 12000 : 0))));
   return sample;
 }
 
@@ -146,8 +148,13 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
   input.statistics_method = "exact counts";
   input.normalize = spec.normalize;
   dataset.inputs.push_back(input);
-  dataset.target.kind = spec.has_masks ? "mask" : "none";
-  if (spec.has_masks) {
+  const bool has_masks = spec.has_masks && spec.target == "mask";
+  dataset.target.kind = has_masks ? "mask" : spec.target == "mask" ? "none" : spec.target;
+  if (spec.target != "mask")
+    for (int k = 0; k < 2; ++k)
+      dataset.target.classes.push_back(
+          {.id = k + 5, .name = k == 0 ? "dark" : "bright", .samples = spec.train / 2});
+  if (has_masks) {
     dataset.target.series = "label";
     dataset.target.classes = {{0, "background", "#000000", class_pixels[0]},
                               {1, "square", "#ff0000", class_pixels[1]}};
@@ -170,7 +177,9 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
         row.acquired = "-";
         row.shard = "shards/tiny-000000.tar";
         row.offset = member.offset, row.length = member.length;
-        if (spec.has_masks)
+        if (spec.target == "class") row.target = i % 2 == 1 ? "6" : "5";
+        if (spec.target == "classes") row.target = i % 2 == 1 ? "[5,6]" : "[5]";
+        if (has_masks)
           row.mask_shard = "shards/label-000000.tar", row.mask_offset = mask.offset,
           row.mask_length = mask.length;
         text += format_row(row) + "\n";

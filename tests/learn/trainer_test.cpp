@@ -254,7 +254,7 @@ TEST(Trainer, StartsFromAnEarlierRunWithItsStatistics) {
 TEST(Trainer, TrainsWithoutLabels) {
   const ScratchFolder workspace;
   testing::write_tiny_dataset(workspace.path(), {.views = 2, .has_masks = false, .mode = "pairs"});
-  for (const std::string recipe : {"mae", "simclr"}) {
+  for (const std::string recipe : {"mae", "maskfeat", "simclr", "moco"}) {
     auto request = segment_request(workspace.path(), recipe);
     request.run.recipe = recipe;
     request.run.model = {.name = "vit",
@@ -265,7 +265,7 @@ TEST(Trainer, TrainsWithoutLabels) {
                          .decoder_dim = 16,
                          .decoder_depth = 1,
                          .decoder_heads = 2};
-    request.run.epochs = 3, request.run.batch = 6;
+    request.run.epochs = 3, request.run.batch = 6, request.run.loss.queue = 10;
     run_train(request, {});
     const auto stopped = [&] {
       auto again = request;
@@ -276,6 +276,114 @@ TEST(Trainer, TrainsWithoutLabels) {
     }();
     EXPECT_EQ(weights_hash(stopped), weights_hash(request)) << recipe;
   }
+}
+
+TrainRequest classify_request(const fs::path& workspace, const std::string& name) {
+  auto request = segment_request(workspace, name);
+  request.run.recipe = "classify";
+  request.run.model = {.name = "vit", .patch_px = 4, .dim = 24, .depth = 2, .heads = 2};
+  request.run.augment = {"flip"};
+  request.run.epochs = 8;
+  return request;
+}
+
+Json evaluation_of(const TrainRequest& request) {
+  run_evaluate({.workspace = request.workspace,
+                .dataset = request.dataset,
+                .run_folder = request.run_folder,
+                .threads = 1,
+                .device = "cpu"},
+               {});
+  return Json::parse(read_text(fs::path(request.run_folder) / "evaluation.json"));
+}
+
+TEST(Classify, LearnsResumesAndIsEvaluated) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.target = "class"});
+  const auto whole = classify_request(workspace.path(), "whole"),
+             parts = classify_request(workspace.path(), "parts");
+  run_train(whole, {});
+  train_and_stop_at(parts, 7);
+  run_train(parts, {});
+  EXPECT_EQ(weights_hash(parts), weights_hash(whole));
+  const auto document = evaluation_of(whole);
+  const auto& test = document["parts"]["test"];
+  EXPECT_EQ(test["overall_accuracy"], 1.0);
+  EXPECT_EQ(test["knn"]["overall_accuracy"], 1.0);
+  EXPECT_EQ(test["confusion"], Json::parse("[[2,0],[0,2]]"));
+  EXPECT_EQ(test["classes"][1]["name"], "bright");
+  EXPECT_GE(test["ece"].get<double>(), 0);
+  EXPECT_EQ(test["intervals"]["blocks"], 4);
+  EXPECT_FALSE(test.contains("pixels"));
+  std::istringstream csv(read_text(fs::path(whole.run_folder) / "samples.csv"));
+  std::string line;
+  std::getline(csv, line);
+  EXPECT_EQ(line, "sample,location,part,loss,truth,prediction,probability");
+  std::getline(csv, line);
+  EXPECT_THAT(line, HasSubstr("loc_00012.view0,loc_00012,val,"));
+  EXPECT_THAT(line, HasSubstr(",dark,dark,"));
+}
+
+TEST(Classify, LearnsSeveralClasses) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.target = "classes"});
+  const auto request = classify_request(workspace.path(), "multi");
+  run_train(request, {});
+  const auto document = evaluation_of(request);
+  EXPECT_EQ(document["parts"]["test"]["f1_micro"], 1.0);
+  EXPECT_EQ(document["parts"]["test"]["classes"][0]["hits"], 4);
+  EXPECT_TRUE(document["parts"]["test"]["knn"].is_null());
+  EXPECT_THAT(read_text(fs::path(request.run_folder) / "samples.csv"),
+              HasSubstr(",dark;bright,dark;bright,1\n"));
+}
+
+TEST(Classify, NamesASampleWhoseClassIsNotInTheDataset) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.target = "class"});
+  const auto file = workspace.path() / "datasets/tiny/train.tsv";
+  auto text = read_text(file);
+  text.replace(text.find("\t5\t1\n"), 5, "\t9\t1\n");
+  const auto published = shard::publish_file(file, text);
+  auto dataset = read_dataset(workspace.path() / "datasets/tiny/dataset.json");
+  dataset.parts[0].second.sha256 = published.sha256;
+  shard::publish_file(workspace.path() / "datasets/tiny/dataset.json", format_dataset(dataset));
+  EXPECT_THAT(error_of(classify_request(workspace.path(), "x"), ErrorKind::failed),
+              ::testing::AllOf(HasSubstr("loc_00000.view0"), HasSubstr("'9'")));
+}
+
+TEST(Trainer, ComputesABatchInPartsToTheSameStep) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.target = "class"});
+  auto whole = classify_request(workspace.path(), "whole"),
+       parts = classify_request(workspace.path(), "parts");
+  whole.run.max_steps = parts.run.max_steps = 3;
+  parts.run.accumulate = 2;
+  run_train(whole, {});
+  run_train(parts, {});
+  const auto a = read_safetensors(fs::path(whole.run_folder) / "weights.safetensors").tensors,
+             b = read_safetensors(fs::path(parts.run_folder) / "weights.safetensors").tensors;
+  for (const auto& [name, tensor] : a)
+    EXPECT_TRUE(torch::allclose(tensor, b.at(name), 1e-3, 1e-4)) << name;
+  parts.run.recipe = "simclr";
+  parts.run_folder += "_contrast";
+  EXPECT_THAT(error_of(parts, ErrorKind::config), HasSubstr("accumulate"));
+}
+
+TEST(Trainer, StopsEarlyWhereValidationIsStuckAndStaysStopped) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.target = "class"});
+  auto request = classify_request(workspace.path(), "stuck");
+  request.run.epochs = 50;
+  request.run.patience = 3;
+  run_train(request, {});
+  const auto rows = rows_of(request.run_folder);
+  const int last = rows.back()["step"];
+  EXPECT_LT(last, 150);
+  const auto metadata =
+      read_safetensors_metadata(fs::path(request.run_folder) / "weights.safetensors");
+  EXPECT_EQ(std::stoi(metadata.at("step")), last - 3 * 3);
+  run_train(request, {});
+  EXPECT_EQ(rows_of(request.run_folder).size(), rows.size());
 }
 
 TEST(Evaluator, WritesMetricsThatFollowFromTheConfusion) {

@@ -314,19 +314,41 @@ sources: {a: {files: a.tif, date: {bands: dates.json}}, b: {files: b.tif}}
 views: {}
 layers: {l: {vector: v.gpkg}}
 datasets: {d: {inputs: [a, b], target: l, views: all}}
-runs: {r: {dataset: d, model: {name: upconv}}}
+runs: {r: {dataset: d, model: {name: deeplabv3plus}}}
 predict: {run: r, polygons: true}
 )");
   const auto list = not_in_this_version(job);
   EXPECT_THAT(list, ::testing::UnorderedElementsAre(StartsWith("datasets.d.views: all for the run r:"),
-                                                    StartsWith("predict.run: r, which stacks"), StartsWith("runs.r.model.name: upconv:"),
+                                                    StartsWith("predict.run: r, which stacks"), StartsWith("runs.r.model.name: deeplabv3plus:"),
                                                     StartsWith("predict.polygons:")));
 }
 
 TEST(LoadJob, SegmentingAValueOfALocationIsNotInThisVersion) {
   const auto job = load_text(with("views: {placement: whole}\ntargets: {t: {name: '(.)'}}\ndatasets: {d: {inputs: [naip], target: t}}\n"
                                   "runs: {r: {dataset: d}, s: {dataset: d, recipe: mae, model: {name: vit_tiny}}, c: {dataset: d, recipe: classify, model: {name: vit_tiny}}}\n"));
-  EXPECT_THAT(not_in_this_version(job), ::testing::UnorderedElementsAre(StartsWith("runs.r.recipe: segment on the target t"), StartsWith("runs.c.recipe: classify")));
+  EXPECT_THAT(not_in_this_version(job), ::testing::UnorderedElementsAre(StartsWith("runs.r.recipe: segment on the target t")));
+}
+
+TEST(LoadJob, ClassifyingALayerAndUnbuiltRecipesAreNotInThisVersion) {
+  const auto job = load_text(with("views: {}\nlayers: {l: {raster: l.tif}}\ndatasets: {d: {inputs: [naip], target: l}}\n"
+                                  "runs: {c: {dataset: d, recipe: classify, model: {name: resnet18}}, k: {dataset: d, recipe: moco, model: {name: resnet18}}, "
+                                  "o: {dataset: d, recipe: dino, model: {name: vit_tiny}}, f: {dataset: d, recipe: maskfeat, model: {name: vit_tiny}}}\n"));
+  EXPECT_THAT(not_in_this_version(job), ::testing::UnorderedElementsAre(StartsWith("runs.c.recipe: classify on the layer l"), StartsWith("runs.o.recipe: dino")));
+}
+
+TEST(LoadJob, RefusesRecipesProtocolsAndLossesThatCannotGoTogether) {
+  const auto text = problems_of(with("views: {placement: whole}\ntargets: {t: {name: '(.)'}}\ndatasets: {d: {inputs: [naip], target: t}, e: {inputs: [naip]}}\n"
+                                     "runs:\n"
+                                     "  a: {dataset: d, recipe: classify, model: {name: resnet18}, protocol: linear}\n"
+                                     "  b: {dataset: d, recipe: classify, model: {name: resnet18}, protocol: scratch, init: {run: a}}\n"
+                                     "  c: {dataset: d, recipe: classify, model: {name: upernet}, loss: {name: dice}}\n"
+                                     "  f: {dataset: d, recipe: moco, model: {name: resnet18}, accumulate: 2, schedule: {name: step}}\n"
+                                     "  g: {dataset: e, recipe: classify, model: {name: resnet18}}\n"
+                                     "  h: {dataset: d, recipe: maskfeat, model: {name: resnet18}, protocol: frozen_random}\n"));
+  for (const char* part : {"runs.a.protocol: linear needs weights", "runs.b.protocol: scratch starts from random", "runs.c.model.name: recipe classify needs a model of whole images",
+                           "runs.c.loss.name: dice is a loss of pixels", "runs.f.accumulate: recipe moco", "runs.f.schedule: milestones is missing",
+                           "runs.g.dataset: recipe classify needs classes", "runs.h.model.name: recipe maskfeat needs a vit", "runs.h.protocol: frozen_random is for recipe classify"})
+    EXPECT_THAT(text, ::testing::HasSubstr(part));
 }
 
 TEST(LoadJob, SamplesAreBalancedOverWhatIsKnownBeforeMasks) {

@@ -18,7 +18,7 @@ struct KeptWindow {
 
 /// One location a window, in the order given, each with the views that stay and the usable ones that
 /// are new to it, by (acquired, tile_id). A view that stays wins over a duplicate and over max_views;
-/// min_views is not asked: a location may come back with fewer, even none. Rejections as plan_views.
+/// min_views is not asked: a location may come back with less `counted`, even without views. Rejections as plan_views.
 ViewPlan extend_views(std::span<const TileCoverage> coverages, const PlannerConfig& config, std::span<const KeptWindow> windows);
 
 /// Clears the pixels that no new window may use: those of `taken` windows (of any size), and in the

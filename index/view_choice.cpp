@@ -26,7 +26,7 @@ std::string days_text(double days) {
 }  // namespace
 
 ViewChooser::ViewChooser(const CoverageSet& tiles, const PlannerConfig& config) : tiles_(tiles), config_(config), facts_(tiles.size()) {
-  std::set<std::string> names;
+  std::set<std::string> names(config.sources.begin(), config.sources.end());
   for (std::size_t rank = 0; rank < tiles.size(); ++rank) names.insert(tiles.tile(rank).source);
   sources_.assign(names.begin(), names.end());
   for (std::size_t rank = 0; rank < tiles.size(); ++rank) {
@@ -145,14 +145,33 @@ void ViewChooser::keep_apart(std::vector<Seen>& views, const std::vector<Seen>& 
   std::ranges::stable_partition(views, [&](const Seen& view) { return config_.pairs.empty() || is_paired(view.rank, seen); });
   std::ranges::stable_partition(views, &Seen::stays);
   std::vector<Seen> left;
+  std::vector<std::size_t> out;
   for (const auto& view : views) {
     const auto near = std::ranges::find_if(left, [&](const Seen& kept) {
       return facts_[kept.rank].source == facts_[view.rank].source && days_between(kept.rank, view.rank).value_or(0) < config_.min_days_apart;
     });
-    if (view.stays) left.push_back(view);
-    else if (!facts_[view.rank].day) choice.left_out.push_back({view.rank, Reason::view_near_date, "its date is not known"});
-    else if (near != left.end()) choice.left_out.push_back({view.rank, Reason::view_near_date, days_text(*days_between(near->rank, view.rank)) + " from " + tiles_.tile(near->rank).tile_id});
-    else left.push_back(view);
+    if (view.stays || (facts_[view.rank].day && near == left.end()))
+      left.push_back(view);
+    else
+      out.push_back(view.rank);
+  }
+  // The nearest of all kept views is named: it is the same however the series came together.
+  for (const auto rank : out) {
+    const Seen* nearest = nullptr;
+    for (const auto& kept : left) {
+      const auto days = facts_[kept.rank].source == facts_[rank].source
+                            ? days_between(kept.rank, rank)
+                            : std::nullopt;
+      if (!days) continue;
+      const auto least =
+          nearest ? *days_between(nearest->rank, rank) : std::numeric_limits<double>::infinity();
+      if (*days < least || (*days == least && is_earlier(kept.rank, nearest->rank)))
+        nearest = &kept;
+    }
+    choice.left_out.push_back({rank, Reason::view_near_date,
+                               nearest ? days_text(*days_between(nearest->rank, rank)) + " from " +
+                                             tiles_.tile(nearest->rank).tile_id
+                                       : "its date is not known"});
   }
   views = std::move(left);
 }

@@ -39,6 +39,7 @@ struct PlannerConfig {
   double min_days_apart = 0;      ///< between views of one source; 0 = no rule
   std::vector<Period> periods = {};    ///< one view a period and source; empty = no rule
   std::vector<PairRule> pairs = {};    ///< empty = no rule; one anchor source for all
+  std::vector<std::string> sources = {};  ///< with gaps in periods though none of them is seen
   double max_cloud_frac = 0.1;
   double same_pass_s = 60;        ///< known times nearer than this are one acquisition
   /// Columns [first, second) of a row (raster order) that windows may be anchored at; null = all. Called
@@ -54,6 +55,7 @@ struct PlannedView {
 struct PlannedLocation {
   geometry::LatticeWindow window;
   std::vector<PlannedView> views;     ///< ordered by (acquired, tile_id)
+  std::size_t counted = 0;            ///< what min_views counts
 };
 struct ViewRejection {
   std::optional<std::size_t> tile;    ///< nullopt: what no tile shows

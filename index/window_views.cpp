@@ -89,7 +89,11 @@ struct Found {
 Found views_of(const CoverageSet& tiles, const ViewChooser& chooser, const PlannerConfig& config, std::span<const std::size_t> ranks, const WindowToSee& window) {
   Found found{.location = {.window = {window.at.col, -window.at.row, config.patch_px}, .views = {}}, .rejections = {}};
   std::vector<ViewChoice::LeftOut> left_out;
-  auto choice = chooser.choose(WindowJury(tiles, config, window).judge(ranks, left_out));
+  auto usable = WindowJury(tiles, config, window).judge(ranks, left_out);
+  std::vector<std::uint32_t> usable_ranks;
+  for (const auto& seen : usable) usable_ranks.push_back(static_cast<std::uint32_t>(seen.rank));
+  found.location.counted = chooser.count(usable_ranks);
+  auto choice = chooser.choose(std::move(usable));
   for (const auto& seen : choice.kept) found.location.views.push_back({tiles.index(seen.rank), seen.cloud_frac});
   left_out.insert(left_out.end(), choice.left_out.begin(), choice.left_out.end());
   std::ranges::stable_sort(left_out, {}, [](const auto& item) { return item.rank.value_or(SIZE_MAX); });

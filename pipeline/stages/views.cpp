@@ -78,7 +78,8 @@ class ViewsStage {
   }
 
   void plan() {
-    if (views_.placement == index::Placement::whole) take_whole(plan_whole(tiles_, planner_config()));
+    if (views_.placement == index::Placement::whole)
+      take_whole(plan_whole(tiles_, planner_config(), staying_tiles()));
     else plan_zones();
     if (views_.sample && !grows_by_window()) keep_sample(sampled_locations(in_, outcome_.locations, outcome_.views));
   }
@@ -180,9 +181,23 @@ class ViewsStage {
       if (!outcome_.tiles_with_views.contains(tile)) outcome_.reject(tile, Reason::not_sampled, "none of the locations that show this tile is among the " + std::to_string(kept.size()) + " kept ones");
   }
 
+  [[nodiscard]] StayingTiles staying_tiles() const {
+    return [growth = growth_](const std::string& location_id) {
+      return growth ? growth->staying(location_id) : std::vector<std::string>{};
+    };
+  }
+
   [[nodiscard]] index::PlannerConfig planner_config() const {
-    return {.patch_px = views_.patch_px, .placement = views_.placement, .min_views = views_.min_views, .max_views = views_.max_views,
-            .min_days_apart = views_.min_days_apart, .periods = views_.periods, .pairs = views_.pairs, .max_cloud_frac = views_.max_cloud_frac, .anchor_step = anchor_step(in_.job)};
+    return {.patch_px = views_.patch_px,
+            .placement = views_.placement,
+            .min_views = views_.min_views,
+            .max_views = views_.max_views,
+            .min_days_apart = views_.min_days_apart,
+            .periods = views_.periods,
+            .pairs = views_.pairs,
+            .sources = in_.job.view_sources(),
+            .max_cloud_frac = views_.max_cloud_frac,
+            .anchor_step = anchor_step(in_.job)};
   }
 
   void take_whole(WholePlan plan) {
@@ -201,7 +216,7 @@ class ViewsStage {
     if (views_.placement == index::Placement::points) {
       std::vector<int> codes;
       for (const auto& [epsg, members] : homes_) codes.push_back(epsg);
-      points_.emplace(in_, context_, tiles_, codes);
+      points_.emplace(in_, context_, tiles_, codes, staying_tiles());
       for (const auto& [epsg, members] : homes_) plan_zone(epsg, members);
       std::ranges::move(points_->take_rejections(), std::back_inserter(outcome_.rejections));
     } else {

@@ -126,9 +126,9 @@ std::map<int, std::vector<std::size_t>> PlanGrowth::zones(const std::vector<Plac
   return zones;
 }
 
-void PlanGrowth::settle(const KeptLocation& kept, const std::set<std::string>& seen, int min_views) {
+void PlanGrowth::settle(const KeptLocation& kept, const std::set<std::string>& seen,
+                        bool is_dropped) {
   const auto& id = kept.row.location_id;
-  const bool is_dropped = seen.size() < static_cast<std::size_t>(std::max(min_views, 1));
   if (is_dropped) dropped_.insert(id);
   else counts_[id] = static_cast<int>(seen.size());
   for (const auto& view : kept.views) {
@@ -140,9 +140,14 @@ void PlanGrowth::settle(const KeptLocation& kept, const std::set<std::string>& s
 void PlanGrowth::adopt(std::vector<index::LocationRow>& locations, std::vector<index::ViewRow>& views) {
   std::map<std::string, std::set<std::string>> seen;
   for (const auto& view : views) seen[view.location_id].insert(view.tile_id);
-  for (const auto& [id, kept] : kept_) settle(kept, seen[id], 1);
+  for (const auto& [id, kept] : kept_) settle(kept, seen[id], seen[id].empty());
   std::erase_if(locations, [&](const auto& row) { return has_location(row.location_id); });
   std::erase_if(views, [&](const auto& view) { return has_view(view.location_id, view.tile_id); });
+}
+
+std::vector<std::string> PlanGrowth::staying(const std::string& location_id) const {
+  const auto found = kept_.find(location_id);
+  return found == kept_.end() ? std::vector<std::string>{} : found->second.staying;
 }
 
 std::vector<index::LocationRow> PlanGrowth::staying_locations() const {
@@ -175,7 +180,8 @@ index::ViewPlan PlanGrowth::grow(int epsg, std::vector<index::TileCoverage>& cov
   for (std::size_t n = 0; n < here.size(); ++n) {
     std::set<std::string> seen;
     for (const auto& view : plan.locations[n].views) seen.insert(coverages[view.tile].tile_id);
-    settle(*here[n], seen, config.min_views);
+    settle(*here[n], seen,
+           seen.empty() || plan.locations[n].counted < static_cast<std::size_t>(config.min_views));
     if (dropped_.contains(here[n]->row.location_id)) continue;
     taken.push_back(here[n]->window);
     locations.push_back(std::move(plan.locations[n]));

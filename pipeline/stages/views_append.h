@@ -42,6 +42,9 @@ class PlanGrowth {
   /// leaves in `locations` and `views` what is new.
   void adopt(std::vector<index::LocationRow>& locations, std::vector<index::ViewRow>& views);
 
+  /// Tiles of the views that a location of the earlier plan keeps; none where it is not known.
+  [[nodiscard]] std::vector<std::string> staying(const std::string& location_id) const;
+
   /// Locations and views of the earlier plan that stay, as the manifest has them.
   [[nodiscard]] std::vector<index::LocationRow> staying_locations() const;
   [[nodiscard]] std::vector<index::ViewRow> staying_views() const;
@@ -60,7 +63,7 @@ class PlanGrowth {
   [[nodiscard]] std::string fate_of(const std::string& tile_id) const;
   void read_plan(bool everything);
   void find_needed(const std::vector<PlacedTile>& tiles);
-  void settle(const KeptLocation& kept, const std::set<std::string>& seen, int min_views);
+  void settle(const KeptLocation& kept, const std::set<std::string>& seen, bool is_dropped);
   [[nodiscard]] std::vector<index::PlanChangeRow> changes(std::span<const index::LocationRow> new_locations,
                                                           std::span<const index::ViewRow> new_views) const;
 

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "geometry/error.h"
+#include "index/extend_views.h"
 #include "index/reason.h"
 #include "pipeline/io/vector_layer.h"
 #include "pipeline/stages/sampling.h"
@@ -81,8 +82,10 @@ struct PointPlanner::Window {
   std::vector<std::size_t> numbers;        ///< the plan's tile number of each
 };
 
-PointPlanner::PointPlanner(const StageInput& in, const RunContext& context, const std::vector<PlacedTile>& tiles, const std::vector<int>& zones)
-    : in_(in), context_(context), tiles_(tiles) {
+PointPlanner::PointPlanner(const StageInput& in, const RunContext& context,
+                           const std::vector<PlacedTile>& tiles, const std::vector<int>& zones,
+                           StayingTiles staying)
+    : in_(in), context_(context), tiles_(tiles), staying_(std::move(staying)) {
   if (zones.empty()) return;
   const auto layer = read_layer(in, {});
   layer_crs_ = layer.crs;
@@ -157,12 +160,32 @@ void PointPlanner::cut_tile(std::size_t tile, std::size_t number, const geometry
   }
 }
 
-/// The planner sees nothing but this window, so that it can only choose it, by all its rules.
-void PointPlanner::decide(const Window& window, const index::PlannerConfig& config, const std::vector<std::size_t>& tile_of, index::ViewPlan& plan) {
-  if (window.seen.empty()) return reject(window.point_id, Reason::outside_rasters, "no tile has a valid pixel in its window");
+/// The planner sees nothing but this window, so that it can only choose it, by all its rules; views
+/// of an earlier plan stay.
+index::ViewPlan PointPlanner::views_of(const Window& window,
+                                       const std::vector<std::string>& staying,
+                                       const index::PlannerConfig& config) const {
   auto own = config;
   own.placement = index::Placement::best_phase;
-  auto here = index::plan_views(window.seen, own);
+  index::KeptWindow kept{window.window, {}};
+  for (std::size_t n = 0; n < window.seen.size(); ++n)
+    if (std::ranges::find(staying, window.seen[n].tile_id) != staying.end())
+      kept.tiles.push_back(n);
+  if (kept.tiles.empty()) return index::plan_views(window.seen, own);
+  auto plan = index::extend_views(window.seen, own, std::span(&kept, 1));
+  plan.candidate_windows = 1;
+  if (plan.locations[0].counted < static_cast<std::size_t>(config.min_views))
+    plan.locations.clear();
+  return plan;
+}
+
+void PointPlanner::decide(const Window& window, const std::vector<std::string>& staying,
+                          const index::PlannerConfig& config,
+                          const std::vector<std::size_t>& tile_of, index::ViewPlan& plan) {
+  if (window.seen.empty())
+    return reject(window.point_id, Reason::outside_rasters,
+                  "no tile has a valid pixel in its window");
+  auto here = views_of(window, staying, config);
   plan.candidate_windows += here.candidate_windows;
   for (auto& location : here.locations)
     for (auto& view : location.views) view.tile = window.numbers[view.tile];
@@ -173,8 +196,16 @@ void PointPlanner::decide(const Window& window, const index::PlannerConfig& conf
     std::ranges::move(here.rejections, std::back_inserter(plan.rejections));
     return;
   }
-  if (here.candidate_windows > 0) return reject(window.point_id, Reason::too_few_views, "fewer than min_views " + std::to_string(config.min_views) + " acquisitions show its window");
   const auto area = static_cast<double>(config.patch_px) * config.patch_px;
+  const auto is_usable = [&](const index::TileCoverage& tile) {
+    return static_cast<double>(tile.valid.count()) == area &&
+           (!tile.cloud ||
+            static_cast<double>(tile.cloud->count()) <= config.max_cloud_frac * area);
+  };
+  if (std::ranges::any_of(window.seen, is_usable))
+    return reject(window.point_id, Reason::too_few_views,
+                  "fewer than min_views " + std::to_string(config.min_views) +
+                      " acquisitions show its window");
   std::size_t best = 0;
   for (std::size_t n = 0; n < window.seen.size(); ++n)
     if (window.seen[n].valid.count() > window.seen[best].valid.count()) best = n;
@@ -196,7 +227,8 @@ index::ViewPlan PointPlanner::plan_zone(const geometry::Lattice& lattice, const 
     context_.on_progress({"views", "tiles", static_cast<std::int64_t>(n) + 1, static_cast<std::int64_t>(tiles_.size())});
   }
   index::ViewPlan plan;
-  for (const auto& window : windows) decide(window, config, tile_of, plan);
+  for (const auto& window : windows)
+    decide(window, staying_(geometry::location_id(lattice, window.window)), config, tile_of, plan);
   const auto place = [](const auto& item) { return std::tuple(item.window.i, item.window.j); };
   std::ranges::stable_sort(plan.locations, {}, place);
   std::ranges::stable_sort(plan.rejections, {}, place);

@@ -11,6 +11,7 @@
 #include "index/view_planner.h"
 #include "pipeline/stages/grid_zone.h"
 #include "pipeline/stages/stage.h"
+#include "pipeline/stages/views_whole.h"
 
 namespace tilewright::pipeline {
 
@@ -24,7 +25,9 @@ class PointPlanner {
  public:
   /// Reads the points and gives each a zone: the only one, else WGS84 UTM of the point, else the nearest
   /// one that has tiles. Throws Error::config for a file or layer that is not there or has no points.
-  PointPlanner(const StageInput& in, const RunContext& context, const std::vector<PlacedTile>& tiles, const std::vector<int>& zones);
+  PointPlanner(const StageInput& in, const RunContext& context,
+               const std::vector<PlacedTile>& tiles, const std::vector<int>& zones,
+               StayingTiles staying);
 
   /// Locations of a zone. Any tile may show one, whatever its own zone; `tile_of`: index into tiles of the
   /// plan's tile numbers. Windows may overlap. Each point becomes a location or is rejected.
@@ -43,11 +46,17 @@ class PointPlanner {
   void reject(const std::string& id, index::Reason reason, const std::string& detail);
   std::vector<Window> windows_of(const geometry::Lattice& lattice, int size_px);
   void cut_tile(std::size_t tile, std::size_t number, const geometry::Lattice& lattice, std::vector<Window>& windows);
-  void decide(const Window& window, const index::PlannerConfig& config, const std::vector<std::size_t>& tile_of, index::ViewPlan& plan);
+  [[nodiscard]] index::ViewPlan views_of(const Window& window,
+                                         const std::vector<std::string>& staying,
+                                         const index::PlannerConfig& config) const;
+  void decide(const Window& window, const std::vector<std::string>& staying,
+              const index::PlannerConfig& config, const std::vector<std::size_t>& tile_of,
+              index::ViewPlan& plan);
 
   const StageInput& in_;
   const RunContext& context_;
   const std::vector<PlacedTile>& tiles_;
+  StayingTiles staying_;
   geometry::Crs layer_crs_;
   std::map<int, std::vector<Point>> by_zone_;
   std::vector<index::RejectionRow> rejections_;

@@ -67,7 +67,7 @@ class WholePlanner {
  public:
   explicit WholePlanner(const index::PlannerConfig& config) : config_(config) { config_.patch_px = 1; }
 
-  void take(const std::string& id, const Chips& chips) {
+  void take(const std::string& id, const Chips& chips, const std::vector<std::string>& staying) {
     const auto first = plan_.rejections.size();
     std::vector<index::TileCoverage> coverages;
     Chips clear;
@@ -82,11 +82,13 @@ class WholePlanner {
     std::vector<std::uint32_t> ranks;
     for (std::size_t rank = 0; rank < set.size(); ++rank) {
       const auto& chip = *clear[set.index(rank)];
-      if (!set.preferred(rank).empty()) {
-        reject(chip, Reason::view_duplicate, "the same acquisition as " + set.tile(set.preferred(rank).front()).tile_id);
+      const bool stays = is_in(staying, chip.row.tile_id);
+      const auto twin = stays ? std::nullopt : twin_of(set, rank, staying);
+      if (twin) {
+        reject(chip, Reason::view_duplicate, "the same acquisition as " + set.tile(*twin).tile_id);
         continue;
       }
-      seen.push_back({rank, chip.row.cloud_frac});
+      seen.push_back({rank, chip.row.cloud_frac, stays});
       ranks.push_back(static_cast<std::uint32_t>(rank));
     }
     plan_.candidates += seen.empty() ? 0 : 1;
@@ -114,6 +116,19 @@ class WholePlanner {
   }
 
  private:
+  static bool is_in(const std::vector<std::string>& staying, const std::string& tile_id) {
+    return std::ranges::find(staying, tile_id) != staying.end();
+  }
+  /// A chip of the same acquisition that stays, else the most preferred one.
+  [[nodiscard]] std::optional<std::size_t> twin_of(const index::CoverageSet& set, std::size_t rank,
+                                                   const std::vector<std::string>& staying) const {
+    for (std::size_t other = 0; other < set.size(); ++other)
+      if (is_in(staying, set.tile(other).tile_id) &&
+          index::are_duplicates(set.tile(rank), set.tile(other), config_.same_pass_s))
+        return other;
+    return set.preferred(rank).empty() ? std::nullopt
+                                       : std::optional<std::size_t>(set.preferred(rank).front());
+  }
   void reject(const PlacedTile& chip, Reason reason, const std::string& detail) {
     plan_.rejections.push_back({"views", chip.row.tile_id, std::string(index::code(reason)), detail});
   }
@@ -135,11 +150,12 @@ class WholePlanner {
 
 }  // namespace
 
-WholePlan plan_whole(const std::vector<PlacedTile>& tiles, const index::PlannerConfig& config) {
+WholePlan plan_whole(const std::vector<PlacedTile>& tiles, const index::PlannerConfig& config,
+                     const StayingTiles& staying) {
   std::map<std::string, Chips> by_grid;
   for (const auto& tile : tiles) by_grid[whole_location_id(tile.grid)].push_back(&tile);
   WholePlanner planner(config);
-  for (const auto& [id, chips] : by_grid) planner.take(id, chips);
+  for (const auto& [id, chips] : by_grid) planner.take(id, chips, staying(id));
   return planner.finish();
 }
 

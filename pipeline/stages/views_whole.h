@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "index/rows.h"
@@ -21,10 +23,14 @@ struct WholePlan {
   std::int64_t candidates = 0;                   ///< chips with at least one usable view
 };
 
-/// Tiles on one grid are views of one location. A chip is seen if all of its pixels are valid and at
-/// most `max_cloud_frac` of them are cloudy; which of these are kept, and what min_views counts, is as
-/// everywhere (index::ViewChooser). No pixel is read: scan has counted them. Throws Error::failed for a
-/// chip whose outline has no longitude and latitude.
-WholePlan plan_whole(const std::vector<PlacedTile>& tiles, const index::PlannerConfig& config);
+/// Tiles on one grid are views of one location. A chip is seen if all of its pixels are valid and
+/// at most `max_cloud_frac` of them are cloudy; which of these are kept, and what min_views counts,
+/// is as everywhere (index::ViewChooser). No pixel is read: scan has counted them. Throws
+/// Error::failed for a chip whose outline has no longitude and latitude. Tiles of the views that a
+/// location keeps from an earlier plan.
+using StayingTiles = std::function<std::vector<std::string>(const std::string& location_id)>;
+
+WholePlan plan_whole(const std::vector<PlacedTile>& tiles, const index::PlannerConfig& config,
+                     const StayingTiles& staying);
 
 }  // namespace tilewright::pipeline

@@ -61,7 +61,7 @@ void describe(V&& v, WidthConfig& c) {
   v("constant_m", c.constant_m, "width where no other rule applies", above(0));
   v("min_m", c.min_m, "narrower values are not believed", above(0));
   v("max_m", c.max_m, "wider values are not believed", above(0));
-  v("fit", c.fit, "none (fits to the elevation are not in this version)");
+  v("fit", c.fit, "none, or a raster of elevation: widths that it shows replace those of the rules");
 }
 
 enum class ExtentKind { bounds, hull, all, file };

@@ -21,7 +21,6 @@ class List {
 
 void add_layer(const std::string& path, const LayerConfig& layer, List& list) {
   list.add(layer.vector && layer.draw == Draw::points, path + ".draw: points", "buffer the points to polygons first");
-  list.add(layer.width && layer.width->fit != "none", path + ".width.fit", "use fit: none");
 }
 
 void add_run(const std::string& path, const learn::RunConfig& run, List& list) {

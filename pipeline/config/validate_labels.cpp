@@ -29,6 +29,8 @@ void check_width(const Job& job, const std::string& path, const WidthConfig& wid
     findings.add(path, "has no rule; give attribute, lanes, classes or constant_m");
   if (width.min_m >= width.max_m) findings.add(path + ".min_m", "min_m is not less than max_m");
   if (width.oneway && !width.lanes) findings.add(path + ".oneway", "is used only with lanes");
+  if (width.fit != "none" && width.fit.find('.') == std::string::npos) findings.add(path + ".fit", "is '" + width.fit + "', expected none, or a raster of elevation such as data:dtm.tif");
+  else if (width.fit != "none") validate_path(job, path + ".fit", width.fit, findings);
   if (!width.classes) return;
   if (width.classes->field.empty()) findings.add(path + ".classes", "field is missing; name the attribute with the road class");
   const std::vector<std::string> tables{"osm", "france", "spacenet"};

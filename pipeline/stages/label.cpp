@@ -14,6 +14,7 @@
 #include "index/shard/sha256.h"
 #include "index/shard/shard_reader.h"
 #include "pipeline/config/load.h"
+#include "pipeline/stages/label_fit.h"
 #include "pipeline/stages/label_kinds.h"
 #include "pipeline/stages/label_masks.h"
 #include "pipeline/stages/label_raster.h"
@@ -80,6 +81,7 @@ std::vector<WrittenSeries> write_series(const StageInput& in, const RunContext& 
 LayerRows draw_vector(const StageInput& in, const RunContext& context, const std::string& name,
                       const LayerConfig& layer, const LabelGround& ground) {
   LabelObjects objects = read_label_objects(name, layer, files_of(in.job, layer), policy_of(in.job, layer));
+  if (layer.width && layer.width->fit != "none") fit_widths(objects, in.job.resolve(layer.width->fit), policy_of(in.job, layer));
   LayerRows rows;
   const VectorMasks masks(ground, objects, halo_of(layer));
   const LayerDrawing drawing{.classes = [&](std::size_t w, std::size_t p) { return masks.draw(w, p); },
@@ -171,6 +173,7 @@ std::set<std::string> files_and_side_files(const Job& job, const LayerConfig& la
   if (layer.extent.kind == ExtentKind::file) add_with_side_files(job, layer.extent.file, paths);
   if (layer.width && layer.width->classes && !is_width_table(layer.width->classes->table))
     add_with_side_files(job, layer.width->classes->table, paths);
+  if (layer.width && layer.width->fit != "none") add_with_side_files(job, layer.width->fit, paths);
   return paths;
 }
 

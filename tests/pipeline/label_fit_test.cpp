@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// `width.fit` of a layer: what is fitted, what keeps its rule, and what the manifest says of it.
+#include "pipeline/stages/label_fit.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "geometry/error.h"
+#include "tests/pipeline/label_world.h"
+
+namespace tilewright::pipeline {
+namespace {
+
+constexpr int kSize = 240;
+const Lattice kMetre{32633, 1, {0, 0}};
+const LatticeWindow kWindow{500000, 5000240, kSize};
+
+/// Ground with bumps; a road of 9 m along the middle row, raised half a metre, on the western half.
+double height(int, int col, int row) {
+  const double x = col, y = row, t = std::abs(y - kSize / 2.0);
+  const double bumps = 0.3 * std::sin(0.9 * x + 0.4 * y) + 0.3 * std::sin(0.5 * x - 1.1 * y) +
+                       0.2 * std::sin(1.3 * x + 2.1 * y);
+  if (col >= kSize / 2) return 0.001 * std::sin(1.7 * x + 0.9 * y);  // a street that shows nothing
+  return t <= 4.5 ? 0.5 - 0.02 * t : bumps;
+}
+
+void make(World& world, const std::string& fit) {
+  TinyRaster raster;
+  raster.width = raster.height = kSize;
+  raster.type = GDT_Float32;
+  raster.transform = std::vector<double>{500000, 1, 0, 5000240, 0, -1};
+  raster.pixel = height;
+  write_raster(world.path("dtm.tif"), raster);
+  Features roads;
+  roads.line({{500010, 5000122}, {500110, 5000122}}, "\"width\":\"6\"");
+  roads.line({{500135, 5000120}, {500230, 5000120}}, "\"width\":\"6\"");
+  world.write("r.geojson", roads.text());
+  LayerConfig layer = lines_of("r.geojson");
+  layer.width->fit = fit;
+  world.job.layers = {{"roads", layer}};
+}
+
+TEST(LabelFit, DrawsTheWidthThatTheGroundShows) {
+  World world(kMetre, {kWindow});
+  make(world, "dtm.tif");
+  world.run();
+  const auto objects = index::label_objects(world.manifest(), "roads");
+  ASSERT_EQ(objects.size(), 2U);
+  EXPECT_EQ(objects[0].rule, "fitted");
+  EXPECT_NEAR(*objects[0].width_m, 9, 1);
+  EXPECT_LT(*objects[0].width_sigma_m, 1);
+  EXPECT_NEAR(*objects[0].offset_m, -2, 1) << "to the left of the line is positive";
+  const auto mask = world.mask("roads", geometry::location_id(kMetre, kWindow));
+  int across = 0;
+  for (int row = 0; row < kSize; ++row)
+    across += mask.at(static_cast<std::size_t>(row * kSize + 60));
+  EXPECT_NEAR(across, *objects[0].width_m, 1);
+}
+
+TEST(LabelFit, KeepsTheRuleWhereTheGroundShowsNothing) {
+  World world(kMetre, {kWindow});
+  make(world, "dtm.tif");
+  world.run();
+  const auto objects = index::label_objects(world.manifest(), "roads");
+  EXPECT_EQ(objects.at(1).rule, "attribute");
+  EXPECT_EQ(objects.at(1).width_m, 6);
+  EXPECT_NEAR(*objects.at(1).width_sigma_m, 0.72, 1e-9);
+  EXPECT_FALSE(objects.at(1).offset_m);
+}
+
+TEST(LabelFit, WithoutItTheRulesAreAll) {
+  World world(kMetre, {kWindow});
+  make(world, "none");
+  world.run();
+  const auto objects = index::label_objects(world.manifest(), "roads");
+  EXPECT_EQ(objects.at(0).rule, "attribute");
+  EXPECT_FALSE(objects.at(0).width_sigma_m);
+}
+
+TEST(LabelFit, AFileThatIsNoRasterIsAnErrorWithItsName) {
+  World world(kMetre, {kWindow});
+  make(world, "r.geojson");
+  try {
+    world.run();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("roads: width.fit: "), std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what()).find("r.geojson"), std::string::npos) << error.what();
+  }
+}
+
+TEST(LabelFitReal, TheForestRoadOfQuebecHasItsWidth) {
+  TILEWRIGHT_NEEDS_DATA("B-quebec-dtm-forest-road");
+  const auto folder = real_data() / "B-quebec-dtm-forest-road";
+  LayerConfig config;
+  config.layer = "original";
+  config.draw = Draw::lines;
+  config.width.emplace();
+  config.width->constant_m = 8;
+  LabelObjects objects =
+      read_label_objects("roads", config, {folder / "j5gr_centerline_971487.gpkg", "", ""}, {});
+  fit_widths(objects, folder / "j5gr_dtm.tif", {});
+  ASSERT_EQ(objects.rows.size(), 1U);
+  EXPECT_EQ(objects.rows[0].rule, "fitted");
+  EXPECT_NEAR(*objects.rows[0].width_m, 8.2, 1.5);
+  RecordProperty("width_m", std::to_string(*objects.rows[0].width_m));
+}
+
+}  // namespace
+}  // namespace tilewright::pipeline

@@ -77,7 +77,10 @@ class LineRaster {
       if (length > 0)
         result.push_back({line_.line[k], {step.x / length, step.y / length}, length, {}});
     }
-    if (result.empty()) return result;
+    if (result.empty()) {  // a disc
+      if (!line_.line.empty() && line_.round_start && line_.round_end) result.push_back({line_.line.front(), {1, 0}, 0, {}});
+      return result;
+    }
     if (!line_.round_start) {
       const MapXY d = result.front().direction;
       cut_near(result, {line_.line.front(), {-d.x, -d.y}}, false);

@@ -146,7 +146,7 @@ void describe(V&& v, LayerConfig& c) {
   v("class", c.class_rule, "class of the objects: 1, or {field: nature, values: {...}}");
   v("classes", c.classes, "class number: {name, color}");
   v("priority", c.priority, "classes from lowest to highest; default: by number");
-  v("width", c.width, "how wide lines are; the first rule that applies");
+  v("width", c.width, "how wide lines and the discs of points are; the first rule that applies");
   v("extent", c.extent, "where the source is complete: bounds, hull, all or a vector file; outside is 255");
   v("valid", c.valid, "period in which the labels hold");
   v("values", c.values, "raster value: class or ignore");

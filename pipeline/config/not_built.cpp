@@ -19,10 +19,6 @@ class List {
   std::vector<std::string> texts_;
 };
 
-void add_layer(const std::string& path, const LayerConfig& layer, List& list) {
-  list.add(layer.vector && layer.draw == Draw::points, path + ".draw: points", "buffer the points to polygons first");
-}
-
 void add_run(const std::string& path, const learn::RunConfig& run, List& list) {
   const std::vector<std::string> built{"segment", "classify", "mae", "maskfeat", "simclr", "moco"};
   const bool is_built = std::find(built.begin(), built.end(), run.recipe) != built.end();
@@ -82,7 +78,6 @@ void add_limits(const LimitsConfig& limits, List& list) {
 
 std::vector<std::string> not_in_this_version(const Job& job) {
   List list;
-  for (const auto& [name, layer] : job.layers) add_layer("layers." + name, layer, list);
   if (job.split) list.add(job.split->stratify, "split.stratify", "use stratify: false");
   for (const auto& [name, run] : job.runs) add_run("runs." + name, run, list);
   list.add(job.predict && job.predict->polygons, "predict.polygons", "set it to false, and use gdal_polygonize.py on the map");

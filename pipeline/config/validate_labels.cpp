@@ -68,6 +68,8 @@ void check_kinds(const Job& job, const std::string& path, const LayerConfig& lay
       findings.add(at, "is '" + kind + "' twice; name each kind once");
     if (layer.raster && (kind == "instances" || kind == "contact" || kind == "coverage"))
       findings.add(at, "is '" + kind + "', which needs objects; a raster gives boundary and distance");
+    if (kind == "coverage" && layer.draw == Draw::points && !layer.width)
+      findings.add(at, "is 'coverage', which needs discs; give width, such as width: {constant_m: 6}");
     if (kind == "distance" && layer.distance_m > kMostReachPx * job.grid.resolution_m)
       findings.add(path + ".distance_m", "is more than 1024 pixels of grid.resolution_m; give at most " + std::to_string(kMostReachPx * job.grid.resolution_m));
   }
@@ -88,7 +90,8 @@ void check_layer(const Job& job, const std::string& path, const LayerConfig& lay
   if (layer.width) check_width(job, path + ".width", *layer.width, findings);
   if (layer.vector && layer.draw == Draw::lines && !layer.width)
     findings.add(path, "draw: lines needs width: {...}, such as width: {attribute: width, constant_m: 6}");
-  if (layer.width && layer.draw != Draw::lines) findings.add(path + ".width", "is used only with draw: lines");
+  if (layer.width && layer.draw == Draw::polygons) findings.add(path + ".width", "is used only with draw: lines and draw: points");
+  if (layer.width && layer.width->fit != "none" && layer.draw != Draw::lines) findings.add(path + ".width.fit", "is used only with draw: lines");
   if (layer.values && !layer.raster) findings.add(path + ".values", "is used only with raster:");
   if (layer.values) check_raster_values(path + ".values", *layer.values, findings);
   check_kinds(job, path, layer, findings);

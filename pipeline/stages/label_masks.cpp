@@ -123,6 +123,20 @@ bool covers_any(const geometry::RasterFrame& frame, const std::vector<geometry::
   return false;
 }
 
+/// A line, a disc, or the pixel that holds a point (its left and upper edges are in).
+template <class T>
+std::int64_t fill(geometry::MaskBuffer<T> mask, const geometry::WideLine& line, T value) {
+  if (line.half_width_m > 0) return geometry::fill_line(mask, line, value);
+  const auto inverted = geometry::inverse(mask.frame.affine);
+  if (!inverted) throw Error::failed("drawing into a raster whose affine is singular");
+  const auto p = geometry::pixel_from_map(*inverted, line.line.front());
+  const auto& w = mask.frame.window;
+  const double col = std::floor(p.col) - static_cast<double>(w.col), row = std::floor(p.row) - static_cast<double>(w.row);
+  if (!(col >= 0 && row >= 0 && col < static_cast<double>(w.width) && row < static_cast<double>(w.height))) return 0;
+  mask.pixels[static_cast<std::size_t>(row) * static_cast<std::size_t>(w.width) + static_cast<std::size_t>(col)] = value;
+  return 1;
+}
+
 }  // namespace
 
 VectorMasks::VectorMasks(const LabelGround& ground, LabelObjects& objects, Halo halo) : ground_(ground) {
@@ -254,7 +268,7 @@ LocationMask VectorMasks::draw(std::size_t index, std::size_t period) const {
   LocationMask mask{std::vector<std::uint8_t>(pixel_count(window.frame.window), 0)};
   for_each_object(index, period, [&](const Placed& placed) {
     std::int64_t painted = geometry::fill_polygons({window.frame, mask.pixels}, placed.polygons, placed.value);
-    for (const auto& line : placed.lines) painted += geometry::fill_line({window.frame, mask.pixels}, line, placed.value);
+    for (const auto& line : placed.lines) painted += fill<std::uint8_t>({window.frame, mask.pixels}, line, placed.value);
     if (painted > 0) ++mask.object_count;
   });
   cut_to_extent(window.zone, window.frame, period, mask.pixels, std::uint8_t{255});
@@ -268,7 +282,7 @@ std::vector<std::uint32_t> VectorMasks::draw_ids(std::size_t index, std::size_t 
   for_each_object(index, period, [&](const Placed& placed) {
     const auto id = placed.value == 255 ? geometry::kUnknownObject : static_cast<std::uint32_t>(placed.feature + 1);
     geometry::fill_polygons({frame, ids}, placed.polygons, id);
-    for (const auto& line : placed.lines) geometry::fill_line({frame, ids}, line, id);
+    for (const auto& line : placed.lines) fill<std::uint32_t>({frame, ids}, line, id);
   });
   cut_to_extent(window.zone, frame, period, ids, geometry::kUnknownObject);
   return ids;

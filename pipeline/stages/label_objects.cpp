@@ -127,7 +127,7 @@ class Maker {
     out_.details.emplace_back();
     LabelObject object;
     object.feature = index;
-    const bool is_ready = config_.draw == Draw::lines ? add_lines(feature, object) : add_polygons(feature, object);
+    const bool is_ready = config_.draw == Draw::lines ? add_lines(feature, object) : config_.draw == Draw::points ? add_points(feature, object) : add_polygons(feature, object);
     if (!is_ready) return;
     std::string why;
     const auto value = classes_.of(feature, why);
@@ -195,6 +195,23 @@ class Maker {
       object.lines.push_back({std::move(line), start, end});
     }
     if (object.lines.empty()) return refuse(object, Reason::empty_geometry, "no length");
+    return set_width(feature, object);
+  }
+
+  /// Points are lines without length: discs as wide as the rules say, else single pixels.
+  bool add_points(Feature& feature, LabelObject& object) {
+    if (feature.polygons.empty() && feature.lines.empty() && feature.points.empty())
+      return refuse(object, Reason::null_geometry, "NULL or empty");
+    if (feature.points.empty()) return refuse(object, Reason::bad_geometry, "not a point; layers of lines and polygons need draw: lines or polygons");
+    for (const MapXY& point : feature.points) {
+      if (!Network::is_drawable({point, point})) return refuse(object, Reason::bad_geometry, "a point is not finite");
+      object.box = joined(object.box, {point.x, point.y, point.x, point.y});
+      object.lines.push_back({{point}, true, true});
+    }
+    return !widths_ || set_width(feature, object);
+  }
+
+  bool set_width(const Feature& feature, LabelObject& object) {
     const auto width = widths_ ? widths_->width_of(feature.attributes) : std::nullopt;
     if (!width) return refuse(object, Reason::no_width, "no rule of `width` gives a believable number; add constant_m");
     object.half_width_m = width->metres / 2;

@@ -9,6 +9,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <sstream>
 
 #include "geometry/distance.h"
 #include "tests/pipeline/label_world.h"
@@ -229,6 +230,50 @@ TEST(LabelKinds, DistancesAreMetresOnTheGround) {
   EXPECT_NEAR(distance[32 * 64 + 36], -25, 0.3);
   EXPECT_NEAR(distance[32 * 64 + 28], 20, 0.3);
   EXPECT_EQ(distance[32 * 64 + 60], -40.0F);
+}
+
+TEST(LabelPoints, AreDiscsOrSinglePixelsInEveryTile) {
+  Features f;
+  const geometry::Transform degrees(geometry::Crs::from_epsg(32633), geometry::wgs84());
+  std::mt19937 random(74);
+  for (int k = 0; k < 40; ++k) {
+    const auto p = degrees({any(random, 500003, 320), any(random, 5000327, 320)});
+    std::ostringstream text;
+    text.precision(17);
+    text << "{\"type\":\"Point\",\"coordinates\":[" << p->x << "," << p->y << "]}";
+    f.add(text.str(), "\"kind\":\"a\"");
+  }
+  LayerConfig pixels = polygons_of("f.geojson"), discs = pixels;
+  pixels.draw = discs.draw = Draw::points;
+  discs.width.emplace();
+  discs.width->constant_m = 60;
+  discs.kinds = {"instances"};
+  const auto drawn = [&](const std::vector<LatticeWindow>& windows, const std::string& series) {
+    World world(kLattice, windows);
+    world.write("f.geojson", f.text());
+    world.job.layers = {{"pixels", pixels}, {"discs", discs}};
+    world.run();
+    std::vector<Bytes> masks;
+    for (const auto& window : windows)
+      masks.push_back(world.mask(series, geometry::location_id(kLattice, window)));
+    return masks;
+  };
+  std::vector<LatticeWindow> quarters;
+  for (int k = 0; k < 4; ++k) quarters.push_back({50000 + 16 * (k % 2), 500064 - 16 * (k / 2), 16});
+  for (const std::string series : {"pixels", "discs"}) {
+    const Bytes whole = drawn({{50000, 500064, 32}}, series).at(0);
+    const auto cut = drawn(quarters, series);
+    const auto count = std::ranges::count(whole, 1);
+    if (series == "pixels") {
+      EXPECT_GT(count, 35);
+      EXPECT_LE(count, 40);
+    } else {
+      EXPECT_GT(count, 40 * 12) << "a disc of 60 m holds about 28 pixels, some twice";
+    }
+    for (std::size_t row = 0; row < 32; ++row)
+      for (std::size_t col = 0; col < 32; ++col)
+        ASSERT_EQ(cut[row / 16 * 2 + col / 16][row % 16 * 16 + col % 16], whole[row * 32 + col]);
+  }
 }
 
 TEST(LabelKinds, ANewKindLeavesTheOthersAlone) {

@@ -356,5 +356,32 @@ TEST(LabelReal, RoadsOfOlempsKeepTheRuleOfTheirWidth) {
   EXPECT_GT(rules["classes"], 900);
 }
 
+TEST(LabelReal, RoadsOfTheMaugesCoverTheirAreaThoughThinnerThanAPixel) {
+  TILEWRIGHT_NEEDS_DATA("B-mauges-dem-road-widths");
+  const auto folder = real_data() / "B-mauges-dem-road-widths";
+  const Raster raster = Raster::open(folder / "dem_15m.tif", {});
+  const auto& info = raster.info();
+  LayerConfig config = lines_of("roads.geojson");
+  config.width->attribute = "WIDTH";
+  config.width->constant_m = 4;
+  LabelObjects objects = read_label_objects("roads", config, {folder / "roads.geojson", "", ""}, {});
+  std::map<std::string, int> rules;
+  for (const auto& row : objects.rows) ++rules[row.rule.value_or("none")];
+  EXPECT_EQ(rules, (std::map<std::string, int>{{"attribute", 274}, {"constant", 9}}));
+  LabelGround ground;
+  ground.zones = {info.crs};
+  const geometry::Window window{-20, -20, info.width + 40, info.height + 40};
+  ground.windows = {{"whole", 0, {info.affine, window}, info.affine}};
+  const VectorMasks masks(ground, objects);
+  double covered_m2 = 0, lengths_m2 = 0;
+  for (const float share : masks.draw_coverage(0, 0).shares) covered_m2 += 225.0 * static_cast<double>(share);
+  for (const auto& object : objects.objects)
+    for (const auto& line : object.lines)
+      for (std::size_t k = 0; k + 1 < line.line.size(); ++k)
+        lengths_m2 += 2 * object.half_width_m * std::hypot(line.line[k + 1].x - line.line[k].x, line.line[k + 1].y - line.line[k].y);
+  RecordProperty("covered_share", std::to_string(covered_m2 / lengths_m2));
+  EXPECT_NEAR(covered_m2 / lengths_m2, 1, 0.03) << "roads that meet share their junctions";
+}
+
 }  // namespace
 }  // namespace tilewright::pipeline

@@ -152,53 +152,51 @@ def stage_time(folder, stage):
 
 
 def measure(folder):
+    """Rows as they are measured, so that a peer that fails at the end loses none of them."""
     make_rasters(folder / "rasters")
     job(folder)
     files = sorted((folder / "rasters").glob("*.tif"))
-    rows = []
     ours = stage_time(folder, "scan")
     peer = clock(lambda: peer_pixels(files), 2)
-    rows.append(("scan with footprints and SHA-256", RASTERS / ours, "tiles/s", RASTERS / peer, "rasterio, reads all pixels, one thread"))
+    yield ("scan with footprints and SHA-256", RASTERS / ours, "tiles/s", RASTERS / peer, "rasterio, reads all pixels, one thread")
     tilewright("graph", folder / "job.yaml")
     tilewright("views", folder / "job.yaml")
     ours = stage_time(folder, "extract")
     manifest = sqlite3.connect(f"file:{folder}/work/manifest.gpkg?mode=ro", uri=True)
     views = manifest.execute("select path, col_off, row_off from view join tile using (tile_id)").fetchall()
     peer = clock(lambda: peer_extract(folder, views), 2)
-    rows.append(("extract", len(views) / ours, "chips/s", len(views) / peer, "rasterio windows + numpy.save, one thread"))
+    yield ("extract", len(views) / ours, "chips/s", len(views) / peer, "rasterio windows + numpy.save, one thread")
     ours = stage_time(folder, "label")
     places = manifest.execute("select ulx, uly from location order by location_id").fetchall()
     peer = clock(lambda: peer_labels(folder, places), 2)
-    rows.append(("label", len(places) / ours, "masks/s", len(places) / peer, "shapely STRtree + rasterio.features + numpy.save, one thread"))
+    yield ("label", len(places) / ours, "masks/s", len(places) / peer, "shapely STRtree + rasterio.features + numpy.save, one thread")
     inner = micro(folder)
     peer = clock(lambda: peer_headers(files))
-    rows.append(("headers", inner["headers"]["items_per_second"], "files/s", RASTERS / peer, "rasterio open + bounds + CRS"))
+    yield ("headers", inner["headers"]["items_per_second"], "files/s", RASTERS / peer, "rasterio open + bounds + CRS")
     ours = inner["touching_boxes"]["real_time"] / 1000
     peer = peer_graph()
-    rows.append(("graph, 1e5 boxes", 1 / ours, "runs/s", 1 / peer, "shapely STRtree query of all boxes"))
-    rows += graph_rows()
-    rows.append(("views, 1000 x 1000 masks", inner["planning"]["items_per_second"], "tiles/s", 20, "12,000 tiles in ten minutes, the limit"))
-    rows.append(("views, hot-spots", inner["hot_spot_windows"]["windows"], "windows", inner["hot_spot_windows"]["grown"], "tuple growing, beam 5: windows of several dates"))
+    yield ("graph, 1e5 boxes", 1 / ours, "runs/s", 1 / peer, "shapely STRtree query of all boxes")
+    yield from graph_rows()
+    yield ("views, 1000 x 1000 masks", inner["planning"]["items_per_second"], "tiles/s", 20, "12,000 tiles in ten minutes, the limit")
+    yield ("views, hot-spots", inner["hot_spot_windows"]["windows"], "windows", inner["hot_spot_windows"]["grown"], "tuple growing, beam 5: windows of several dates")
     gigabytes = inner["shard_reading"]["bytes_per_second"] / 1e9
-    rows.append(("shard reading", gigabytes, "GB/s", inner["memory_copy"]["bytes_per_second"] / 1e9, "memcpy"))
+    yield ("shard reading", gigabytes, "GB/s", inner["memory_copy"]["bytes_per_second"] / 1e9, "memcpy")
     total = peer_webdataset(folder)
     peer = clock(lambda: peer_webdataset(folder), 2)
-    rows.append(("shard reading", gigabytes, "GB/s", total / peer / 1e9, "webdataset, bytes only"))
-    rows += scan_bench.rows(BIN, folder / "scan")
-    rows += chips.rows(BIN, folder / "chips")
+    yield ("shard reading", gigabytes, "GB/s", total / peer / 1e9, "webdataset, bytes only")
+    yield from scan_bench.rows(BIN, folder / "scan")
+    yield from chips.rows(BIN, folder / "chips")
     start = clock(lambda: tilewright("--help"), 20)
-    rows.append(("start of --help", start * 1000, "ms", 50, "the limit"))
-    return rows
+    yield ("start of --help", start * 1000, "ms", 50, "the limit")
 
 
 def main():
-    with tempfile.TemporaryDirectory() as folder:
-        rows = measure(Path(folder))
     print(f"{platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}\n")
-    print("| figure | ours | peer | ratio | peer is |\n|---|---|---|---|---|")
-    for name, ours, unit, peer, what in rows:
-        ratio = peer / ours if unit == "ms" else ours / peer
-        print(f"| {name} | {ours:.4g} {unit} | {peer:.4g} {unit} | {ratio:.2f} | {what} |")
+    print("| figure | ours | peer | ratio | peer is |\n|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, ours, unit, peer, what in measure(Path(folder)):
+            ratio = peer / ours if unit == "ms" else ours / peer
+            print(f"| {name} | {ours:.4g} {unit} | {peer:.4g} {unit} | {ratio:.2f} | {what} |", flush=True)
 
 
 if __name__ == "__main__":

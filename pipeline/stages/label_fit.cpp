@@ -13,6 +13,7 @@
 #include "geometry/error.h"
 #include "geometry/road_fit.h"
 #include "index/reason.h"
+#include "pipeline/io/nodata.h"
 #include "pipeline/io/raster.h"
 
 namespace tilewright::pipeline {
@@ -66,11 +67,13 @@ class Ground {
       : pixel_from_map_(pixel_from_map),
         window_(window),
         heights_(static_cast<std::size_t>(window.width * window.height), std::nan("")) {
-    const auto dtype = raster.info().bands.front().dtype;
+    const auto& band = raster.info().bands.front();
+    const auto dtype = band.dtype;
     std::vector<std::byte> bytes(heights_.size() * shard::byte_size(dtype));
     std::vector<std::uint8_t> valid(heights_.size());
     raster.read(0, window, bytes);
     raster.read_mask(window, valid);
+    clear_nodata(dtype, bytes, {.value = band.nodata}, valid);
     shard::with_type(dtype, [&](auto type) {
       const auto* source = reinterpret_cast<const decltype(type)*>(bytes.data());
       for (std::size_t k = 0; k < heights_.size(); ++k)

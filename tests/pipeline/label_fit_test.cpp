@@ -60,6 +60,24 @@ TEST(LabelFit, DrawsTheWidthThatTheGroundShows) {
   EXPECT_NEAR(across, *objects[0].width_m, 1);
 }
 
+TEST(LabelFit, AStripOfNodataIsNoRoad) {
+  World world(kMetre, {kWindow});
+  make(world, "dtm.tif");
+  TinyRaster raster;
+  raster.width = raster.height = kSize;
+  raster.type = GDT_Float32;
+  raster.nodata = -9999;
+  raster.transform = std::vector<double>{500000, 1, 0, 5000240, 0, -1};
+  raster.pixel = [](int, int col, int row) {  // as flat as a road of 11 m among bumps
+    return std::abs(row - kSize / 2) <= 5 ? -9999 : std::sin(0.9 * col + 0.4 * row) + std::sin(0.5 * col - 1.1 * row);
+  };
+  write_raster(world.path("dtm.tif"), raster);
+  world.run();
+  const auto objects = index::label_objects(world.manifest(), "roads");
+  EXPECT_EQ(objects.at(0).rule, "attribute");
+  EXPECT_EQ(objects.at(0).width_m, 6);
+}
+
 TEST(LabelFit, KeepsTheRuleWhereTheGroundShowsNothing) {
   World world(kMetre, {kWindow});
   make(world, "dtm.tif");

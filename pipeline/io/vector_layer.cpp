@@ -219,9 +219,9 @@ VectorLayer read_vector_layer(const std::filesystem::path& file, const std::stri
   return out;
 }
 
-void check_vector_layer(const std::filesystem::path& file, const std::string& layer, const std::vector<std::string>& wanted, const OpenPolicy& policy) {
+std::vector<std::string> check_vector_layer(const std::filesystem::path& file, const std::string& layer, const std::vector<std::string>& wanted, const OpenPolicy& policy) {
   const auto dataset = open_vector_dataset(file, policy);
-  header_of(find_layer(*dataset, file, layer), file, wanted);
+  return header_of(find_layer(*dataset, file, layer), file, wanted).fields;
 }
 
 }  // namespace tilewright::pipeline

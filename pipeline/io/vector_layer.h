@@ -38,6 +38,7 @@ VectorLayer read_vector_layer(const std::filesystem::path& file, const std::stri
                               const std::vector<std::string>& wanted, const OpenPolicy& policy);
 
 /// Throws what read_vector_layer would throw before its first feature: the file, layer or a field is not there.
-void check_vector_layer(const std::filesystem::path& file, const std::string& layer, const std::vector<std::string>& wanted, const OpenPolicy& policy);
+/// Fields of the layer are the result.
+std::vector<std::string> check_vector_layer(const std::filesystem::path& file, const std::string& layer, const std::vector<std::string>& wanted, const OpenPolicy& policy);
 
 }  // namespace tilewright::pipeline

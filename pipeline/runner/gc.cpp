@@ -10,7 +10,7 @@
 
 #include "index/shard/shard_reader.h"
 #include "pipeline/runner/status.h"
-#include "pipeline/runner/verify.h"
+#include "pipeline/stages/predict_mosaic.h"
 
 namespace tilewright::pipeline {
 namespace {

@@ -19,6 +19,7 @@
 #include "index/shard/shard_reader.h"
 #include "learn/config/dataset_file.h"
 #include "pipeline/runner/safetensors_header.h"
+#include "pipeline/stages/predict_mosaic.h"
 
 namespace tilewright::pipeline {
 namespace {

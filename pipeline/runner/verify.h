@@ -18,9 +18,6 @@ struct Damage {
   std::string found;   ///< what is wrong, with both values where there are two
 };
 
-/// Keys of `meta` under which predict records each file of predictions/: {"bytes", "sha256"}.
-inline constexpr const char* kMapFact = "prediction/";
-
 struct VerifyReport {
   std::int64_t files = 0, members = 0, bytes = 0;  ///< looked at
   std::vector<Damage> damages;                     ///< in order of file and object

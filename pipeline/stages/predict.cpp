@@ -12,7 +12,6 @@
 #include "learn/config/request.h"
 #include "pipeline/io/tile_reader.h"
 #include "pipeline/runner/learn_process.h"
-#include "pipeline/runner/verify.h"
 #include "pipeline/stages/grid_zone.h"
 #include "pipeline/stages/predict_mosaic.h"
 #include "pipeline/stages/predict_source.h"

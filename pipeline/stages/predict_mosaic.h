@@ -16,6 +16,8 @@
 namespace tilewright::pipeline {
 
 inline constexpr std::uint8_t kNoPrediction = 255;
+/// Keys of `meta` under which each file of predictions/ is recorded: {"bytes", "sha256"}.
+inline constexpr const char* kMapFact = "prediction/";
 
 struct MapStyle {
   std::vector<learn::ClassInfo> classes;  ///< output k of the network is classes[k].id

@@ -197,7 +197,7 @@ void read_table(ListReader& reader, const fs::path& file, const std::optional<st
 }
 
 void read_vector(ListReader& reader, const fs::path& file, const OpenPolicy& policy) {
-  const auto fields = read_vector_layer(file, "", {}, policy).fields;
+  const auto fields = check_vector_layer(file, "", {}, policy);
   const auto layer = read_vector_layer(file, "", fields, policy);
   for (const auto& feature : layer.features) {
     Row row;

@@ -13,6 +13,7 @@
 #include "index/shard/shard_writer.h"
 #include "learn/config/dataset_file.h"
 #include "pipeline/runner/inspect.h"
+#include "pipeline/stages/predict_mosaic.h"
 #include "tests/shard/scratch_folder.h"
 
 namespace tilewright::pipeline {

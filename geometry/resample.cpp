@@ -7,26 +7,15 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
-#include <type_traits>
+
+#include "geometry/bilinear.h"
+#include "geometry/rounded.h"
 
 namespace tilewright::geometry {
 namespace {
 
 constexpr double kSliver_px = 1e-6;    ///< edges of quads this near to a pixel's edge lie on it
 constexpr double kLeastArea = 1e-12;   ///< of a pixel: less is rounding noise, no weight
-
-template <class T>
-T typed(double value) {
-  if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<T>(value);
-  } else {
-    const double raised = value + 0.5;  // half up, also below zero
-    if (!(raised > static_cast<double>(std::numeric_limits<T>::lowest()))) return std::numeric_limits<T>::lowest();
-    if (raised >= static_cast<double>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
-    const auto cut = static_cast<std::int64_t>(raised);
-    return static_cast<T>(cut - (raised < static_cast<double>(cut) ? 1 : 0));  // floor without a call
-  }
-}
 
 double snapped(double place) {
   const double near = std::round(place);
@@ -62,6 +51,13 @@ void add_edge(PixelXY from, PixelXY to, const Window& box, std::vector<double>& 
   }
 }
 
+const BilinearKernels& kernels_of([[maybe_unused]] Isa isa) {
+#if defined(__x86_64__)
+  if (isa != Isa::scalar) return kAvx2Bilinear;
+#endif
+  return kScalarBilinear;
+}
+
 }  // namespace
 
 double kernel_reach_px(Resampling kernel) {
@@ -93,15 +89,17 @@ Taps::Axis Taps::axis(Resampling kernel, double place) {
   return {base - 1, cubic_weights(u)};
 }
 
-Taps::Taps(Resampling kernel, const Window& source, std::span<const std::uint8_t> valid, std::span<const PixelXY> places, std::int64_t width)
-    : source_(source), source_valid_(valid) {
+Taps::Taps(Resampling kernel, const Window& source, std::span<const std::uint8_t> valid, std::span<const PixelXY> places, std::int64_t width, Isa isa)
+    : source_(source), source_valid_(valid), isa_(isa) {
   assert(source.width * source.height <= std::numeric_limits<std::int32_t>::max());
   if (kernel != Resampling::average) {
     size_ = kernel == Resampling::nearest ? 1 : kernel == Resampling::bilinear ? 2 : 4;
     first_.resize(places.size(), -1);
     valid_.resize(places.size());
     if (size_ > 1) across_.resize(places.size() * static_cast<std::size_t>(size_)), down_.resize(across_.size());
-    for (std::size_t k = 0; k < places.size(); ++k) add_point(kernel, places[k], k);
+    if (kernel == Resampling::bilinear) place_squares(places);
+    for (std::size_t k = 0; k < places.size(); ++k)
+      if (first_[k] < 0) add_point(kernel, places[k], k);
     return;
   }
   const auto across = static_cast<std::size_t>(width + 1), rows = places.size() / across - 1;
@@ -119,6 +117,27 @@ bool Taps::usable(std::int64_t col, std::int64_t row) const {
   return source_valid_.empty() || source_valid_[static_cast<std::size_t>(row * source_.width + col)] != 0;
 }
 
+Squares Taps::squares() const {
+  const std::size_t n = valid_.size();
+  return {first_.data(), across_.data(), across_.data() + n, down_.data(), down_.data() + n};
+}
+
+void Taps::place_squares(std::span<const PixelXY> places) {
+  static_assert(sizeof(PixelXY) == 2 * sizeof(double));
+  const SourceBox box{static_cast<double>(source_.col), static_cast<double>(source_.row), static_cast<double>(source_.width), static_cast<double>(source_.height)};
+  const std::size_t n = places.size();
+  const NewSquares to{first_.data(), across_.data(), across_.data() + n, down_.data(), down_.data() + n};
+  if (n > 0) kernels_of(isa_).place(&places.front().col, box, 0, n, to);
+  const bool is_all_valid = std::find(source_valid_.begin(), source_valid_.end(), std::uint8_t{0}) == source_valid_.end();
+  const auto stride = static_cast<std::size_t>(source_.width);
+  for (std::size_t k = 0; k < n; ++k) {
+    if (first_[k] < 0) continue;
+    const auto* at = is_all_valid ? nullptr : source_valid_.data() + first_[k];
+    if (at && !(at[0] && at[1] && at[stride] && at[stride + 1])) first_[k] = -1;
+    else valid_[k] = 1;
+  }
+}
+
 void Taps::add_point(Resampling kernel, PixelXY place, std::size_t output) {
   const double least_col = static_cast<double>(source_.col) - 4, least_row = static_cast<double>(source_.row) - 4;
   const bool is_near = place.col > least_col && place.row > least_row && place.col < static_cast<double>(source_.col + source_.width) + 4 &&
@@ -133,8 +152,8 @@ void Taps::add_point(Resampling kernel, PixelXY place, std::size_t output) {
     first_[output] = static_cast<std::int32_t>(row * source_.width + col);
     valid_[output] = 1;
     for (std::size_t k = 0; size_ > 1 && k < static_cast<std::size_t>(size_); ++k) {
-      across_[output * static_cast<std::size_t>(size_) + k] = across.weight[k];
-      down_[output * static_cast<std::size_t>(size_) + k] = down.weight[k];
+      across_[k * valid_.size() + output] = across.weight[k];
+      down_[k * valid_.size() + output] = down.weight[k];
     }
     return;
   }
@@ -193,16 +212,26 @@ void Taps::apply_square(std::span<const T> pixels, std::span<T> out) const {
     if constexpr (N == 1) {
       out[k] = *row;
     } else {
-      const double *across = &across_[k * N], *down = &down_[k * N];
+      const double *across = &across_[k], *down = &down_[k];
       double sum = 0;
-      for (int r = 0; r < N; ++r, row += stride) {
+      for (std::size_t r = 0; r < N; ++r, row += stride) {
         double line = across[0] * static_cast<double>(row[0]);
-        for (int c = 1; c < N; ++c) line += across[c] * static_cast<double>(row[c]);
-        sum = r == 0 ? down[0] * line : sum + down[r] * line;
+        for (std::size_t c = 1; c < N; ++c) line += across[c * out.size()] * static_cast<double>(row[c]);
+        sum = r == 0 ? down[0] * line : sum + down[r * out.size()] * line;
       }
-      out[k] = typed<T>(sum);
+      out[k] = rounded<T>(sum);
     }
   }
+}
+
+template <class T>
+void Taps::apply_bilinear(std::span<const T> pixels, std::span<T> out) const {
+  const BilinearKernels& kernels = kernels_of(isa_);
+  if constexpr (std::is_same_v<T, std::uint8_t>) kernels.u8(pixels.data(), source_.width, squares(), 0, out.size(), out.data());
+  else if constexpr (std::is_same_v<T, std::uint16_t>) kernels.u16(pixels.data(), source_.width, squares(), 0, out.size(), out.data());
+  else if constexpr (std::is_same_v<T, std::int16_t>) kernels.i16(pixels.data(), source_.width, squares(), 0, out.size(), out.data());
+  else if constexpr (std::is_same_v<T, float>) kernels.f32(pixels.data(), source_.width, squares(), 0, out.size(), out.data());
+  else blend_squares<T>(pixels.data(), source_.width, squares(), 0, out.size(), out.data());
 }
 
 template <class T>
@@ -214,7 +243,7 @@ void Taps::apply_listed(std::span<const T> pixels, std::span<T> out) const {
     }
     double sum = 0;
     for (std::size_t t = one.begin; t < one.end; ++t) sum += taps_[t].weight * static_cast<double>(pixels[taps_[t].index]);
-    out[one.output] = typed<T>(sum / one.scale);
+    out[one.output] = rounded<T>(sum / one.scale);
   }
 }
 
@@ -224,7 +253,7 @@ void Taps::apply(std::span<const T> pixels, T fill, std::span<T> out) const {
     if (!valid_[k]) out[k] = fill;
   if (!first_.empty()) {
     if (size_ == 1) apply_square<1>(pixels, out);
-    else if (size_ == 2) apply_square<2>(pixels, out);
+    else if (size_ == 2) apply_bilinear(pixels, out);
     else apply_square<4>(pixels, out);
   }
   apply_listed(pixels, out);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "geometry/grid.h"
+#include "geometry/isa.h"
 
 namespace tilewright::geometry {
 
@@ -15,6 +16,8 @@ namespace tilewright::geometry {
 /// (cubic convolution, a = -0.5). average: mean over the ground of the output pixel, weighted with
 /// the exact area of each source pixel in it; for grids coarser than the source.
 enum class Resampling { nearest, bilinear, cubic, average };
+
+struct Squares;  // geometry/bilinear.h
 
 /// Half width of the kernel around a place, source pixels: 0, 0.5, 1.5; average has none beyond its corners.
 double kernel_reach_px(Resampling kernel);
@@ -33,8 +36,10 @@ class Taps {
  public:
   /// `source`: where pixels lie in memory, row-major; `valid`: its shape, 0 = nodata, empty = all valid.
   /// `places`: source pixel coordinates (centres at .5) of `width` x n outputs, row by row; for average
-  /// of their (width + 1) x (n + 1) corners. NaN is invalid. At most 2^31 source pixels.
-  Taps(Resampling kernel, const Window& source, std::span<const std::uint8_t> valid, std::span<const PixelXY> places, std::int64_t width);
+  /// of their (width + 1) x (n + 1) corners. NaN is invalid. At most 2^31 source pixels. `isa`: which
+  /// loops of bilinear run; the bytes are the same.
+  Taps(Resampling kernel, const Window& source, std::span<const std::uint8_t> valid, std::span<const PixelXY> places, std::int64_t width,
+       Isa isa = isa_of_this_run());
 
   [[nodiscard]] std::span<const std::uint8_t> valid() const { return valid_; }  ///< 1 = valid, one an output
   [[nodiscard]] bool all_valid() const;
@@ -47,12 +52,16 @@ class Taps {
  private:
   struct Axis;  ///< first pixel of the kernel along one axis and its weights
   static Axis axis(Resampling kernel, double place);
+  [[nodiscard]] Squares squares() const;
+  void place_squares(std::span<const PixelXY> places);
   void add_point(Resampling kernel, PixelXY place, std::size_t output);
   void add_quad(const PixelXY (&corners)[4], std::size_t output);
   void add_listed(std::size_t output, std::size_t begin, bool ok, double scale);
   [[nodiscard]] bool usable(std::int64_t col, std::int64_t row) const;
   template <int N, class T>
   void apply_square(std::span<const T> pixels, std::span<T> out) const;
+  template <class T>
+  void apply_bilinear(std::span<const T> pixels, std::span<T> out) const;
   template <class T>
   void apply_listed(std::span<const T> pixels, std::span<T> out) const;
 
@@ -69,7 +78,8 @@ class Taps {
   std::span<const std::uint8_t> source_valid_;
   int size_ = 1;                        ///< pixels of a square kernel along one axis
   std::vector<std::int32_t> first_;     ///< upper-left pixel of a square that lies inside; -1: none
-  std::vector<double> across_, down_;   ///< size_ weights an output (size_ > 1)
+  std::vector<double> across_, down_;   ///< size_ arrays of one weight an output (size_ > 1)
+  Isa isa_;
   std::vector<Listed> listed_;
   std::vector<Tap> taps_;
   std::vector<std::uint8_t> valid_;

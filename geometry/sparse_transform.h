@@ -2,6 +2,10 @@
 // Where pixels of a grid lie in a source: exact transforms on few points, quadratics in between.
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 #include "geometry/crs.h"
@@ -15,7 +19,7 @@ namespace tilewright::geometry {
 /// exact points a cell check this; where one is off by more than kTolerance_px, or a point has no
 /// place, every point of the cell is transformed by PROJ. So a coordinate is a function of (grid,
 /// source) alone, whatever window, strip or thread asks. Same CRS: exact, without cells.
-/// Not thread-safe, because Transform is not.
+/// What was asked of PROJ is kept for the next windows, up to 16,384 cells (about 6 MiB). Not thread-safe.
 class SparseTransform {
  public:
   /// Largest error at the check points, source pixels; a UTM neighbour zone at 10 m has 1e-8.
@@ -30,14 +34,30 @@ class SparseTransform {
   void places(const Window& window, double at, std::vector<PixelXY>& out) const;
 
  private:
-  struct Cells;
-  [[nodiscard]] Cells cells_of(const Window& window) const;
-  void fill_cell(const Cells& cells, std::int64_t cell_col, std::int64_t cell_row, const Window& window, double at,
-                 std::vector<PixelXY>& out) const;
+  /// Column and row of a cell, or of a node: two a cell.
+  struct Key {
+    std::int64_t col, row;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Key& key) const {
+      const std::uint64_t mixed = (static_cast<std::uint64_t>(key.col) * 0x9e3779b97f4a7c15U) ^ static_cast<std::uint64_t>(key.row);
+      return static_cast<std::size_t>((mixed ^ mixed >> 29U) * 0xbf58476d1ce4e5b9U);
+    }
+  };
+  struct Cell {
+    std::array<PixelXY, 9> node;  ///< exact places of corners, edge middles and centre, row by row
+    bool is_smooth;               ///< the biquadratic meets the check points
+  };
+  [[nodiscard]] const Cell& cell(const Key& key) const;
+  [[nodiscard]] PixelXY node(const Key& key) const;
+  void fill_cell(const Key& key, const Window& window, double at, std::vector<PixelXY>& out) const;
   [[nodiscard]] PixelXY exact(PixelXY grid_point) const;
 
   Affine map_from_grid_, source_from_map_;
   Transform transform_;
+  mutable std::unordered_map<Key, Cell, Hash> cells_;
+  mutable std::unordered_map<Key, PixelXY, Hash> nodes_;
 };
 
 }  // namespace tilewright::geometry

@@ -46,6 +46,7 @@ std::vector<Group> groups_of(std::span<const geometry::MapXY> origins, double re
     ++group.tiles;
   }
   std::vector<Group> groups;
+  groups.reserve(by_phase.size());
   for (const auto& [key, group] : by_phase) groups.push_back(group);
   return groups;
 }

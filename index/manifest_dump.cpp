@@ -59,8 +59,8 @@ void append_value(std::string& out, const SQLite::Column& value) {
     out += std::to_string(value.getInt64());
   } else if (value.isFloat()) {
     char text[40];
-    std::snprintf(text, sizeof text, "%.17g", value.getDouble());
-    out += text;
+    const int length = std::snprintf(text, sizeof text, "%.17g", value.getDouble());
+    out.append(text, static_cast<std::size_t>(length));
   } else if (value.isBlob()) {
     append_hex(out, value);
   } else {

@@ -16,6 +16,7 @@ namespace {
 using geometry::Window;
 
 constexpr std::int64_t kMostSourcePixels = std::int64_t{1} << 20;  ///< under the outputs that are resampled at once
+constexpr std::int64_t kOutputsAtOnce = 8192;                      ///< their places and weights stay in the cache
 
 /// A window with the source pixels that it needs.
 struct Need {
@@ -87,7 +88,8 @@ class Cutter {
     const auto plane = static_cast<std::size_t>(cells.width * cells.height), source_plane = gathered_.valid.size();
     const std::size_t bands = tile_.bands().size();
     resampled_.resize(plane * bands * sizeof(T));
-    const std::int64_t step = std::max<std::int64_t>(1, cells.height * kMostSourcePixels / static_cast<std::int64_t>(source_plane));
+    const std::int64_t most = cells.height * kMostSourcePixels / static_cast<std::int64_t>(source_plane);
+    const std::int64_t step = std::max<std::int64_t>(1, std::min(most, kOutputsAtOnce / cells.width));
     for (std::int64_t row = 0; row < cells.height; row += step) {
       const Window part{cells.col, cells.row + row, cells.width, std::min(step, cells.height - row)};
       const geometry::Taps taps(kernel_, need.source, gathered_.valid, sample_places(from_grid(*need.window), part, kernel_), part.width);
@@ -189,13 +191,11 @@ void cut_windows(const TileReader& tile, std::span<const WindowToCut> windows, c
   Cutter cutter(tile, settings);
   std::vector<Need> needs = needs_of(windows, cutter);
   for (const std::span<Need> group : column_groups(tile, needs, settings.memory_bytes)) {
-    std::int64_t col = tile.width(), col_end = 0;
-    for (const Need& need : group) {
-      col = std::min(col, need.source.col);
-      col_end = std::max(col_end, need.source.col + need.source.width);
-    }
     std::stable_sort(group.begin(), group.end(), [](const Need& a, const Need& b) { return a.source.row < b.source.row; });
-    SourceStrips strips(tile, col, col_end - col);
+    std::vector<Window> served;
+    served.reserve(group.size());
+    for (const Need& need : group) served.push_back(need.source);
+    SourceStrips strips(tile, served);
     for (const Need& need : group) {
       strips.move_to(need.source.row, need.source.row + need.source.height);
       deliver(*need.window, cutter.pixels(need, strips));

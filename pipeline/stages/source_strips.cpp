@@ -28,7 +28,7 @@ void copy_rows(const Byte* from, const Window& from_window, std::size_t band, st
 
 }  // namespace
 
-SourceStrips::SourceStrips(const TileReader& tile, std::int64_t col, std::int64_t width) : tile_(tile), col_(col), width_(width) {}
+SourceStrips::SourceStrips(const TileReader& tile, std::span<const Window> served) : tile_(tile), served_(served) {}
 
 std::int64_t SourceStrips::rows_a_strip(const TileReader& tile) {
   const std::int64_t block = std::max<std::int64_t>(tile.block_height(), 1);
@@ -40,6 +40,24 @@ std::int64_t SourceStrips::rows_in_memory(const TileReader& tile, std::int64_t t
   return std::min(tile.height(), tallest + 2 * rows_a_strip(tile)) + joined;
 }
 
+std::vector<Window> SourceStrips::needed(std::int64_t row, std::int64_t row_end) const {
+  std::vector<Window> parts;
+  for (const Window& window : served_) {
+    if (window.row >= row_end) break;  // they are ordered
+    if (window.row + window.height > row) parts.push_back({window.col, row, window.width, row_end - row});
+  }
+  std::sort(parts.begin(), parts.end(), [](const Window& a, const Window& b) { return a.col < b.col; });
+  const std::int64_t block = std::max<std::int64_t>(tile_.block_width(), 1);
+  std::vector<Window> ranges;
+  for (const Window& part : parts) {
+    const std::int64_t end = ranges.empty() ? 0 : ranges.back().col + ranges.back().width;
+    const bool shares_block = !ranges.empty() && part.col / block <= (end - 1) / block;
+    if (!shares_block) ranges.push_back(part);
+    else ranges.back().width = std::max(end, part.col + part.width) - ranges.back().col;
+  }
+  return ranges;
+}
+
 void SourceStrips::move_to(std::int64_t row, std::int64_t row_end) {
   while (!strips_.empty() && strips_.front().window.row + strips_.front().window.height <= row) {
     spare_.push_back(std::move(strips_.front().pixels));
@@ -47,15 +65,16 @@ void SourceStrips::move_to(std::int64_t row, std::int64_t row_end) {
   }
   const std::int64_t step = rows_a_strip(tile_);
   rows_read_ = std::max(rows_read_, row / step * step);
-  while (rows_read_ < row_end) {
-    Strip strip{.window = {col_, rows_read_, width_, std::min(step, tile_.height() - rows_read_)}, .pixels = {}};
-    if (!spare_.empty()) {
-      strip.pixels = std::move(spare_.back());
-      spare_.pop_back();
+  for (; rows_read_ < row_end; rows_read_ = std::min(rows_read_ + step, tile_.height())) {
+    for (const Window& part : needed(rows_read_, std::min(rows_read_ + step, tile_.height()))) {
+      Strip strip{.window = part, .pixels = {}};
+      if (!spare_.empty()) {
+        strip.pixels = std::move(spare_.back());
+        spare_.pop_back();
+      }
+      tile_.read(strip.window, strip.pixels);
+      strips_.push_back(std::move(strip));
     }
-    tile_.read(strip.window, strip.pixels);
-    rows_read_ += strip.window.height;
-    strips_.push_back(std::move(strip));
   }
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of a tile in memory, from top to bottom: each block is decoded once, buffers are used again.
+// Rows of a tile in memory, from top to bottom: each block that a window needs is decoded once, buffers are used again.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <vector>
 
 #include "geometry/grid.h"
@@ -12,10 +13,11 @@
 
 namespace tilewright::pipeline {
 
-/// A range of columns of a tile, in strips of whole block rows.
+/// Strips of whole block rows of a tile, each as wide as the windows that it serves.
 class SourceStrips {
  public:
-  SourceStrips(const TileReader& tile, std::int64_t col, std::int64_t width);
+  /// `served`: all windows that will be gathered, ordered by row; they must outlive the strips.
+  SourceStrips(const TileReader& tile, std::span<const geometry::Window> served);
 
   /// Rows read at once: a multiple of the tile's block height.
   static std::int64_t rows_a_strip(const TileReader& tile);
@@ -33,8 +35,12 @@ class SourceStrips {
     TileReader::Pixels pixels;
   };
 
+  /// What the windows need of rows [row, row_end): ranges of columns that share no block.
+  [[nodiscard]] std::vector<geometry::Window> needed(std::int64_t row, std::int64_t row_end) const;
+
   const TileReader& tile_;
-  std::int64_t col_, width_, rows_read_ = 0;
+  std::span<const geometry::Window> served_;
+  std::int64_t rows_read_ = 0;
   std::deque<Strip> strips_;
   std::vector<TileReader::Pixels> spare_;  ///< buffers of strips that were forgotten
 };

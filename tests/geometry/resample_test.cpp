@@ -235,6 +235,31 @@ TEST(Average, OfWholePixelsIsTheirMeanRoundedHalfUp) {
 }
 
 /// A pixel is the same whatever part of the source is in memory, as long as the kernel fits.
+TYPED_TEST(Kernel, BilinearIsTheSameForEveryInstructionSet) {
+  using T = TypeParam;
+  if (!is_supported(Isa::avx2)) GTEST_SKIP() << "this processor has no AVX2";
+  std::mt19937 random(47);
+  for (int round = 0; round < 40; ++round) {
+    const Field<T> field = random_field<T>(random);
+    const std::vector<std::uint8_t> valid = round % 2 == 0 ? field.valid : std::vector<std::uint8_t>{};
+    std::vector<PixelXY> points;
+    for (int k = 0, count = 290 + round; k < count; ++k) {  // counts that leave 0 to 3 over
+      const double lone = std::uniform_real_distribution<double>(0, 1)(random);
+      const double whole = random() % 7 == 0 ? 0.5 : lone;
+      points.push_back({98 + static_cast<double>(random() % 21) + whole, 198 + static_cast<double>(random() % 15) + lone});
+    }
+    points[7].row = std::numeric_limits<double>::quiet_NaN();
+    points[9].col = 1e300;
+    const auto count = static_cast<std::int64_t>(points.size());
+    const Taps scalar(Resampling::bilinear, kWindow, valid, points, count, Isa::scalar), avx2(Resampling::bilinear, kWindow, valid, points, count, Isa::avx2);
+    std::vector<T> a(points.size(), T{1}), b(points.size(), T{2});
+    scalar.apply<T>(std::span<const T>(field.pixels), T{7}, std::span<T>(a));
+    avx2.apply<T>(std::span<const T>(field.pixels), T{7}, std::span<T>(b));
+    ASSERT_TRUE(std::equal(scalar.valid().begin(), scalar.valid().end(), avx2.valid().begin(), avx2.valid().end()));
+    ASSERT_EQ(a, b) << round;
+  }
+}
+
 TEST(Taps, ANarrowerPartOfTheSourceChangesNoBit) {
   std::mt19937 random(59);
   std::vector<float> whole;

@@ -49,6 +49,7 @@ bench: bench-deps
 	@.deps/venv/bin/python tests/bench/run.py build/release/bin
 
 tidy: deps
+	@cmake/setup.sh tidy-packages
 	@cmake --preset tidy >/dev/null
 	@cmake --build --preset tidy
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what the build needs: `setup.sh packages|learn-packages|torch|venv|bench-venv ...`.
+# Installs what the build needs: `setup.sh packages|learn-packages|tidy-packages|torch|venv|bench-venv ...`.
 # Each step does nothing when it is done already, and may be repeated after an interruption.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,20 +14,29 @@ missing_packages() {
   done
 }
 
+install_packages() {
+  if [ "$(id -u)" -ne 0 ]; then
+    say "these Debian packages are missing. Run this line, then the same make command again:"
+    say "  sudo apt-get install --no-install-recommends $*"
+    exit 1
+  fi
+  say "installing Debian packages: $*"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
 packages() {
   command -v dpkg-query >/dev/null || { say "not a Debian system: install what cmake/packages.txt lists"; return 0; }
   local missing
   missing=$(missing_packages | tr '\n' ' ')
   [ -n "${missing// /}" ] || return 0
-  if [ "$(id -u)" -ne 0 ]; then
-    say "these Debian packages are missing. Run this line, then the same make command again:"
-    say "  sudo apt-get install --no-install-recommends $missing"
-    exit 1
-  fi
-  say "installing Debian packages: $missing"
-  apt-get update -qq
   # shellcheck disable=SC2086
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+  install_packages $missing
+}
+
+# Version 14, Debian's plain clang-tidy, does not read the ranges of GCC 12.
+tidy_packages() {
+  command -v clang-tidy-16 >/dev/null || install_packages clang-tidy-16
 }
 
 # Headers for the learn half on a server without root: unpacked beside LibTorch.
@@ -86,9 +95,10 @@ for step in "$@"; do
   case "$step" in
     packages) packages ;;
     learn-packages) learn_packages ;;
+    tidy-packages) tidy_packages ;;
     torch) torch ;;
     venv) python_readers ;;
     bench-venv) bench_venv ;;
-    *) say "unknown step '$step'; one of packages, learn-packages, torch, venv, bench-venv"; exit 2 ;;
+    *) say "unknown step '$step'; one of packages, learn-packages, tidy-packages, torch, venv, bench-venv"; exit 2 ;;
   esac
 done

@@ -6,6 +6,7 @@
 #include <array>
 #include <cassert>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "geometry/bilinear.h"
@@ -16,6 +17,8 @@ namespace {
 
 constexpr double kSliver_px = 1e-6;    ///< edges of quads this near to a pixel's edge lie on it
 constexpr double kLeastArea = 1e-12;   ///< of a pixel: less is rounding noise, no weight
+
+bool has_zero(std::span<const std::uint8_t> bytes) { return !bytes.empty() && std::memchr(bytes.data(), 0, bytes.size()) != nullptr; }
 
 double snapped(double place) {
   const double near = std::round(place);
@@ -110,7 +113,7 @@ Taps::Taps(Resampling kernel, const Window& source, std::span<const std::uint8_t
   }
 }
 
-bool Taps::all_valid() const { return std::find(valid_.begin(), valid_.end(), std::uint8_t{0}) == valid_.end(); }
+bool Taps::all_valid() const { return !has_zero(valid_); }
 
 bool Taps::usable(std::int64_t col, std::int64_t row) const {
   if (col < 0 || row < 0 || col >= source_.width || row >= source_.height) return false;
@@ -128,13 +131,13 @@ void Taps::place_squares(std::span<const PixelXY> places) {
   const std::size_t n = places.size();
   const NewSquares to{first_.data(), across_.data(), across_.data() + n, down_.data(), down_.data() + n};
   if (n > 0) kernels_of(isa_).place(&places.front().col, box, 0, n, to);
-  const bool is_all_valid = std::find(source_valid_.begin(), source_valid_.end(), std::uint8_t{0}) == source_valid_.end();
+  for (std::size_t k = 0; k < n; ++k) valid_[k] = first_[k] >= 0;
+  if (!has_zero(source_valid_)) return;
   const auto stride = static_cast<std::size_t>(source_.width);
   for (std::size_t k = 0; k < n; ++k) {
     if (first_[k] < 0) continue;
-    const auto* at = is_all_valid ? nullptr : source_valid_.data() + first_[k];
-    if (at && !(at[0] && at[1] && at[stride] && at[stride + 1])) first_[k] = -1;
-    else valid_[k] = 1;
+    const auto* at = source_valid_.data() + first_[k];
+    if (!(at[0] && at[1] && at[stride] && at[stride + 1])) first_[k] = -1, valid_[k] = 0;
   }
 }
 
@@ -249,8 +252,9 @@ void Taps::apply_listed(std::span<const T> pixels, std::span<T> out) const {
 
 template <class T>
 void Taps::apply(std::span<const T> pixels, T fill, std::span<T> out) const {
-  for (std::size_t k = 0; k < valid_.size(); ++k)
-    if (!valid_[k]) out[k] = fill;
+  if (!all_valid())
+    for (std::size_t k = 0; k < valid_.size(); ++k)
+      if (!valid_[k]) out[k] = fill;
   if (!first_.empty()) {
     if (size_ == 1) apply_square<1>(pixels, out);
     else if (size_ == 2) apply_bilinear(pixels, out);

@@ -25,6 +25,18 @@ void copy_values(const std::byte* from, std::size_t stride, std::int64_t count, 
   for (std::int64_t k = 0; k < count; ++k) target[k] = source[static_cast<std::size_t>(k) * stride];
 }
 
+/// A row of pixels with `Samples` samples each, to one plane a sample.
+template <class T, std::size_t Samples>
+void split_row(const std::byte* from, std::int64_t count, std::byte* to, std::size_t plane_bytes) {
+  const T* __restrict source = reinterpret_cast<const T*>(from);
+  const auto plane = [&](std::size_t c) { return reinterpret_cast<T*>(to + c * plane_bytes); };
+  T *__restrict a = plane(0), *__restrict b = plane(1), *__restrict c = plane(2), *__restrict d = plane(Samples - 1);
+  for (std::int64_t k = 0; k < count; ++k, source += Samples) {
+    a[k] = source[0], b[k] = source[1], c[k] = source[2];
+    if constexpr (Samples == 4) d[k] = source[3];
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<TiffBlocks> TiffBlocks::open(const std::filesystem::path& file, const RasterInfo& info, const OpenPolicy& policy) {
@@ -59,18 +71,40 @@ void TiffBlocks::copy_sample(int sample, const Window& block, const Window& part
   }
 }
 
+/// For the usual pixels, if all of their samples are asked for in order; else nullptr.
+TiffBlocks::SplitRow TiffBlocks::split_row_of(const TiffLayout& layout, std::span<const int> bands) {
+  const auto samples = static_cast<std::size_t>(layout.samples);
+  if (layout.is_planar || bands.size() != samples) return nullptr;
+  for (std::size_t b = 0; b < samples; ++b)
+    if (bands[b] != static_cast<int>(b)) return nullptr;
+  if (layout.sample_bytes == 1) return samples == 3 ? split_row<std::uint8_t, 3> : samples == 4 ? split_row<std::uint8_t, 4> : nullptr;
+  if (layout.sample_bytes == 2) return samples == 3 ? split_row<std::uint16_t, 3> : samples == 4 ? split_row<std::uint16_t, 4> : nullptr;
+  return nullptr;
+}
+
+void TiffBlocks::split_samples(SplitRow split, const Window& block, const Window& part, const Window& window, std::byte* planes, std::size_t plane_bytes) const {
+  const auto bytes = static_cast<std::size_t>(layout_.sample_bytes), pixel_bytes = bytes * static_cast<std::size_t>(layout_.samples);
+  for (std::int64_t row = part.row; row < part.row + part.height; ++row) {
+    const auto from = static_cast<std::size_t>((row - block.row) * block.width + part.col - block.col) * pixel_bytes;
+    const auto to = static_cast<std::size_t>((row - window.row) * window.width + part.col - window.col) * bytes;
+    split(block_.data() + from, part.width, planes + to, plane_bytes);
+  }
+}
+
 bool TiffBlocks::read(std::span<const int> bands, const Window& window, std::span<std::byte> out) {
   const auto bw = layout_.block_width, bh = layout_.block_height;
   const bool is_whole = window.row % bh == 0 && ((window.row + window.height) % bh == 0 || window.row + window.height == layout_.height);
   if (!is_whole) return false;
   const auto plane_bytes = static_cast<std::size_t>(window.width * window.height) * static_cast<std::size_t>(layout_.sample_bytes);
   const auto plane_blocks = static_cast<std::size_t>(layout_.across() * layout_.down());
+  const SplitRow split = split_row_of(layout_, bands);
   for (std::int64_t r = window.row / bh; r * bh < window.row + window.height; ++r) {
     for (std::int64_t c = window.col / bw; c * bw < window.col + window.width; ++c) {
       const Window block{c * bw, r * bh, bw, bh}, part = geometry::intersection(block, window);
       const auto index = static_cast<std::size_t>(r * layout_.across() + c);
       if (!layout_.is_planar && !read_block(index, r)) return false;
-      for (std::size_t b = 0; b < bands.size(); ++b) {
+      if (split) split_samples(split, block, part, window, out.data(), plane_bytes);
+      for (std::size_t b = 0; !split && b < bands.size(); ++b) {
         if (layout_.is_planar && !read_block(static_cast<std::size_t>(bands[b]) * plane_blocks + index, r)) return false;
         copy_sample(bands[b], block, part, window, out.data() + b * plane_bytes);
       }

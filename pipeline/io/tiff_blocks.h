@@ -29,6 +29,11 @@ class TiffBlocks {
   [[nodiscard]] const TiffLayout& layout() const { return layout_; }
 
  private:
+  /// A row of pixels, their count, the first plane, bytes of a plane.
+  using SplitRow = void (*)(const std::byte*, std::int64_t, std::byte*, std::size_t);
+  [[nodiscard]] static SplitRow split_row_of(const TiffLayout& layout, std::span<const int> bands);
+  void split_samples(SplitRow split, const geometry::Window& block, const geometry::Window& part, const geometry::Window& window, std::byte* planes,
+                     std::size_t plane_bytes) const;
   [[nodiscard]] bool read_block(std::size_t block, std::int64_t block_row);
   void copy_sample(int sample, const geometry::Window& block, const geometry::Window& part, const geometry::Window& window, std::byte* plane) const;
 

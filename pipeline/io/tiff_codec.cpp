@@ -34,18 +34,31 @@ void swap_bytes(std::span<std::byte> block) {
   for (std::size_t k = 0; k + sizeof(T) <= block.size(); k += sizeof(T)) std::reverse(block.begin() + std::ptrdiff_t(k), block.begin() + std::ptrdiff_t(k + sizeof(T)));
 }
 
-/// Differences to the pixel on the left become values, row by row.
+/// Differences to the pixel on the left become values; `Stride` samples a pixel stay in registers.
+template <class T, std::size_t Stride>
+void undo_row(T* row, std::size_t values) {
+  std::array<T, Stride> left{};
+  for (std::size_t k = 0; k + Stride <= values; k += Stride)
+    for (std::size_t c = 0; c < Stride; ++c) row[k + c] = left[c] = static_cast<T>(left[c] + row[k + c]);
+}
+
+template <class T>
+void undo_row(T* row, std::size_t values, std::size_t stride) {
+  switch (stride) {
+    case 1: return undo_row<T, 1>(row, values);
+    case 2: return undo_row<T, 2>(row, values);
+    case 3: return undo_row<T, 3>(row, values);
+    case 4: return undo_row<T, 4>(row, values);
+    default:
+      for (std::size_t k = stride; k < values; ++k) row[k] = static_cast<T>(row[k] + row[k - stride]);
+  }
+}
+
+/// Row by row.
 template <class T>
 void undo_differences(std::span<std::byte> block, std::size_t row_values, std::size_t stride) {
-  for (std::size_t at = 0; at + row_values * sizeof(T) <= block.size(); at += row_values * sizeof(T)) {
-    auto* row = reinterpret_cast<T*>(block.data() + at);
-    if (stride == 1) {
-      T left = row[0];
-      for (std::size_t k = 1; k < row_values; ++k) row[k] = left = static_cast<T>(left + row[k]);
-    } else {
-      for (std::size_t k = stride; k < row_values; ++k) row[k] = static_cast<T>(row[k] + row[k - stride]);
-    }
-  }
+  for (std::size_t at = 0; at + row_values * sizeof(T) <= block.size(); at += row_values * sizeof(T))
+    undo_row(reinterpret_cast<T*>(block.data() + at), row_values, stride);
 }
 
 /// Bytes of floats, high bytes of a row first, each the difference to its left.

@@ -3,6 +3,7 @@
 #include "pipeline/stages/extract_tile.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "geometry/crs.h"
@@ -16,7 +17,7 @@ namespace {
 using geometry::Window;
 
 constexpr std::int64_t kMostSourcePixels = std::int64_t{1} << 20;  ///< under the outputs that are resampled at once
-constexpr std::int64_t kOutputsAtOnce = 8192;                      ///< their places and weights stay in the cache
+constexpr std::int64_t kOutputsAtOnce = 4096;                      ///< their places and weights stay in the cache
 
 /// A window with the source pixels that it needs.
 struct Need {
@@ -31,8 +32,9 @@ struct Need {
 }
 
 void check_all_valid(const WindowToCut& window, std::span<const std::uint8_t> valid, std::int64_t first = 0) {
-  const auto bad = std::find(valid.begin(), valid.end(), std::uint8_t{0});
-  if (bad != valid.end()) fail_invalid(window, first + (bad - valid.begin()));
+  if (valid.empty()) return;
+  const auto* bad = static_cast<const std::uint8_t*>(std::memchr(valid.data(), 0, valid.size()));
+  if (bad) fail_invalid(window, first + (bad - valid.data()));
 }
 
 /// Cuts windows of one tile from its strips; buffers are used again from window to window.

@@ -178,8 +178,9 @@ std::vector<geometry::PixelXY> sample_places(const geometry::SparseTransform& so
 geometry::Window needed_pixels(std::span<const geometry::PixelXY> places, geometry::Resampling kernel, std::int64_t width, std::int64_t height) {
   const double spare = geometry::kernel_reach_px(kernel) + 1;
   double left = std::numeric_limits<double>::infinity(), top = left, right = -left, bottom = -left;
+  const double right_end = static_cast<double>(width) + spare, bottom_end = static_cast<double>(height) + spare;
   for (const auto& p : places) {
-    const bool is_near = p.col > -spare && p.row > -spare && p.col < static_cast<double>(width) + spare && p.row < static_cast<double>(height) + spare;
+    const bool is_near = p.col > -spare && p.row > -spare && p.col < right_end && p.row < bottom_end;
     if (!is_near) continue;  // NaN too
     left = std::min(left, p.col), right = std::max(right, p.col);
     top = std::min(top, p.row), bottom = std::max(bottom, p.row);

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "geometry/crs.h"
 #include "geometry/polygon.h"
@@ -40,8 +41,10 @@ struct WideLine {
   double half_width_m = 0;
   bool round_start = false, round_end = false;
   GroundScale scale;       ///< at the middle of the line
+  std::vector<double> half_widths_m{};  ///< at each vertex, linear between them; empty: half_width_m everywhere
 };
-/// Pixel centres within half_width_m of the line (<=); flat ends cut at the end's normal.
+/// Pixel centres within the half width of the line (<=), taken at the centre's nearest place of each
+/// segment; flat ends cut at the end's normal.
 std::int64_t fill_line(MaskBuffer<std::uint8_t> mask, const WideLine& line, std::uint8_t value);
 std::int64_t fill_line(MaskBuffer<std::uint32_t> mask, const WideLine& line, std::uint32_t value);
 Box bounds(const WideLine& line);  ///< in map units, with its width

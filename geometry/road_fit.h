@@ -34,6 +34,7 @@ struct RoadFitConfig {
   double least_width_m = 2, most_width_m = 24;
   double least_noise = 0.01;  ///< units of the surface
   double cross_slope_sigma = 0.04, crown_sigma = 0.03;
+  double crown = -0.01;  ///< roads fall to their edges, units of the surface a metre; 0 for brightness
   double least_contrast =
       1.4;             ///< natural logs between road and surroundings, below which the prior stays
   double pixel_m = 1;  ///< of the surface: samples nearer than this tell nothing new

@@ -44,12 +44,12 @@ std::vector<TargetRow> targets(const Manifest& m, const std::string& name) {
 std::vector<LabelObjectRow> label_objects(const Manifest& m, const std::string& layer) {
   std::vector<LabelObjectRow> rows;
   each_row(m, "reading label objects",
-           "SELECT layer, object_id, class, rule, width_m, width_sigma_m, offset_m, status, reason FROM label_object "
+           "SELECT layer, object_id, class, rule, width_m, width_sigma_m, offset_m, status, reason, source, lon, lat FROM label_object "
            "WHERE (?1 = '' OR layer = ?1) ORDER BY layer, object_id, status, reason",
            [&](SQLite::Statement& row) {
              auto& o = rows.emplace_back();
              Columns(row) >> o.layer >> o.object_id >> o.object_class >> o.rule >> o.width_m >> o.width_sigma_m >> o.offset_m >>
-                 o.status >> o.reason;
+                 o.status >> o.reason >> o.source >> o.lon_deg >> o.lat_deg;
            },
            layer);
   return rows;

@@ -97,6 +97,11 @@ CREATE TABLE plan_tile(id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, tile_id TE
 CREATE TABLE plan_change(id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, plan INTEGER NOT NULL, subject TEXT NOT NULL,
   change TEXT NOT NULL, detail TEXT);
 CREATE INDEX plan_change_by_subject ON plan_change(subject, plan);
+)sql",
+    R"sql(
+ALTER TABLE label_object ADD COLUMN source TEXT;
+ALTER TABLE label_object ADD COLUMN lon DOUBLE;
+ALTER TABLE label_object ADD COLUMN lat DOUBLE;
 )sql"};
 static_assert(kSteps.size() + 1 == kSchemaVersion);
 

@@ -14,7 +14,7 @@ namespace tilewright::index {
 
 inline constexpr int kApplicationId = 0x47504B47;  ///< "GPKG"
 inline constexpr int kUserVersion = 10300;         ///< GeoPackage 1.3
-inline constexpr int kSchemaVersion = 3;           ///< `meta.schema_version`; raised by each step
+inline constexpr int kSchemaVersion = 4;           ///< `meta.schema_version`; raised by each step
 
 /// A registered table: how it is listed in gpkg_contents and in which order its rows are canonical.
 struct TableInfo {

@@ -90,9 +90,9 @@ void insert(Manifest& m, const TargetRow& t) {
 
 void insert(Manifest& m, const LabelObjectRow& o) {
   write(m, "adding a label object",
-        "INSERT INTO label_object(layer, object_id, class, rule, width_m, width_sigma_m, offset_m, status, reason) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        o.layer, o.object_id, o.object_class, o.rule, o.width_m, o.width_sigma_m, o.offset_m, o.status, o.reason);
+        "INSERT INTO label_object(layer, object_id, class, rule, width_m, width_sigma_m, offset_m, status, reason, source, lon, lat) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        o.layer, o.object_id, o.object_class, o.rule, o.width_m, o.width_sigma_m, o.offset_m, o.status, o.reason, o.source, o.lon_deg, o.lat_deg);
 }
 
 void insert(Manifest& m, const ScoreRow& s) {

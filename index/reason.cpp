@@ -63,12 +63,13 @@ constexpr std::array kReasons = {
     ReasonRow{R::contradiction, "contradiction", "The files or rows that belong to the location give different values."},
     ReasonRow{R::same_place, "same_place", "An earlier point lies in the same pixel of the grid, or a window of the neighbouring zone shows most of this ground."},
     ReasonRow{R::not_sampled, "not_sampled", "The locations that show the tile are not among those that `views.sample` keeps."},
+    ReasonRow{R::structure_dropped, "structure_dropped", "The object is a bridge or in a tunnel, and `levels` of its layer drops these."},
 };
 
 constexpr bool is_in_enum_order() {
   for (std::size_t n = 0; n < kReasons.size(); ++n)
     if (static_cast<std::size_t>(kReasons[n].reason) != n) return false;
-  return static_cast<std::size_t>(R::not_sampled) + 1 == kReasons.size();
+  return static_cast<std::size_t>(R::structure_dropped) + 1 == kReasons.size();
 }
 static_assert(is_in_enum_order(), "the table lists every reason once, in the order of the enum");
 

@@ -18,7 +18,7 @@ enum class Reason {
   view_invalid, view_cloudy, view_duplicate, view_limit, view_period, view_outside_periods, period_gap, view_near_date, view_unpaired, too_few_views,
   bad_geometry, empty_geometry, outside_rasters, no_class, no_width, null_geometry, repaired_geometry,
   no_partner, all_ignore, read_error, bad_value, contradiction, same_place,
-  not_sampled,
+  not_sampled, structure_dropped,
 };
 
 struct ReasonRow {

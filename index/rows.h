@@ -106,6 +106,8 @@ struct LabelObjectRow {
   std::optional<double> width_m, width_sigma_m, offset_m;
   std::string status;  ///< drawn | repaired | rejected
   std::optional<std::string> reason;
+  std::optional<std::string> source{};        ///< what the width was read from: "largeur = 4"
+  std::optional<double> lon_deg{}, lat_deg{}; ///< its middle
 };
 
 struct ScoreRow {

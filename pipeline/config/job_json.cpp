@@ -46,7 +46,7 @@ JobJson write_value(const BandList& value) {
   }
   return out;
 }
-JobJson write_value(const ExtentConfig& value) {
+std::string extent_text(const ExtentConfig& value) {
   switch (value.kind) {
     case ExtentKind::bounds: return "bounds";
     case ExtentKind::hull: return "hull";
@@ -54,6 +54,14 @@ JobJson write_value(const ExtentConfig& value) {
     case ExtentKind::file: break;
   }
   return value.file;
+}
+/// The short form where it says all.
+JobJson write_value(const ExtentConfig& value) {
+  if (!value.layer && value.margin_m == 0) return extent_text(value);
+  JobJson out{{"within", extent_text(value)}};
+  if (value.layer) out["layer"] = *value.layer;
+  out["margin_m"] = value.margin_m;
+  return out;
 }
 
 JobJson write_value(const ClassRule& value);
@@ -67,7 +75,10 @@ struct FieldWriter {
   void operator()(const char* key, T& field, const char*, Rest&&...) const { out[key] = write_value(field); }
 };
 
-JobJson write_value(const ClassRule& value) { return value.by_field ? write_value(*value.by_field) : JobJson(value.constant); }
+JobJson write_value(const ClassRule& value) {
+  if (!value.by_condition.empty()) return write_value(value.by_condition);
+  return value.by_field ? write_value(*value.by_field) : JobJson(value.constant);
+}
 JobJson write_value(const ClassStyles& value) {
   auto out = JobJson::object();
   for (const auto& [id, style] : value) out[std::to_string(id)] = write_value(style);

@@ -150,6 +150,11 @@ void read_value(const Cursor& at, AreaConfig& value, const Limits&) {
 
 void read_value(const Cursor& at, ClassRule& value, const Limits&) {
   value = {};
+  if (at.node.is_list()) {
+    for (std::size_t i = 0; i < at.node.items.size(); ++i) read_struct(at.item(i), value.by_condition.emplace_back());
+    if (value.by_condition.empty()) at.wrong("is an empty list; give {where: ..., class: ...}, or one class");
+    return;
+  }
   if (!at.node.is_map()) return read_value(at, value.constant, between(1, kLargestClass));
   auto& rule = value.by_field.emplace();
   read_struct(at, rule);
@@ -159,12 +164,16 @@ void read_value(const Cursor& at, ClassRule& value, const Limits&) {
 
 void read_value(const Cursor& at, ExtentConfig& value, const Limits&) {
   value = {};
-  const auto text = read_text(at, {});
-  if (!text) return;
-  if (*text == "bounds") value.kind = ExtentKind::bounds;
-  else if (*text == "hull") value.kind = ExtentKind::hull;
-  else if (*text == "all") value.kind = ExtentKind::all;
-  else value = {ExtentKind::file, *text};
+  ExtentParts parts;
+  if (at.node.is_map()) read_struct(at, parts);
+  else if (const auto text = read_text(at, {})) parts.within = *text;
+  else return;
+  value.layer = parts.layer;
+  value.margin_m = parts.margin_m;
+  if (parts.within == "bounds") value.kind = ExtentKind::bounds;
+  else if (parts.within == "hull") value.kind = ExtentKind::hull;
+  else if (parts.within == "all") value.kind = ExtentKind::all;
+  else value.kind = ExtentKind::file, value.file = parts.within;
 }
 
 }  // namespace tilewright::pipeline

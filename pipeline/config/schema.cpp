@@ -29,7 +29,6 @@ JobJson or_null(const JobJson& form) { return any_of({form, typed("null")}); }
 JobJson schema(Type<OriginField>) { return any_of({words({"auto"}), fixed_list(typed("number"), 2), typed("null")}); }
 JobJson schema(Type<PeriodField>) { return or_null(fixed_list(typed("string"), 2)); }
 JobJson schema(Type<AreaConfig>) { return any_of({typed("string"), fixed_list(typed("number"), 4)}); }
-JobJson schema(Type<ExtentConfig>) { return JobJson{{"type", "string"}, {"examples", {"bounds", "hull", "all", "data:complete.geojson"}}}; }
 JobJson schema(Type<BandList>) { return any_of({list_of(typed("string")), map_of(typed("string")), typed("null")}); }
 JobJson schema(Type<TextList>) { return any_of({typed("string"), list_of(typed("string")), typed("null")}); }
 JobJson schema(Type<NodataConfig>) {
@@ -43,7 +42,10 @@ JobJson schema(Type<T>);
 JobJson struct_schema(Type<BandGroup>);
 JobJson schema(Type<BandGroup>) { return any_of({list_of(typed("string")), struct_schema(Type<BandGroup>{})}); }
 JobJson schema(Type<ClassRule>) {
-  return any_of({JobJson{{"type", "integer"}, {"minimum", 1}, {"maximum", 255}}, schema(Type<FieldClasses>{})});
+  return any_of({JobJson{{"type", "integer"}, {"minimum", 1}, {"maximum", 255}}, schema(Type<FieldClasses>{}), list_of(schema(Type<ClassCondition>{}))});
+}
+JobJson schema(Type<ExtentConfig>) {
+  return any_of({JobJson{{"type", "string"}, {"examples", {"bounds", "hull", "all", "data:complete.geojson"}}}, schema(Type<ExtentParts>{})});
 }
 JobJson schema(Type<ClassStyles>) {
   return or_null(JobJson{{"type", "object"}, {"patternProperties", {{"^[0-9]+$", schema(Type<ClassStyle>{})}}}, {"additionalProperties", false}});

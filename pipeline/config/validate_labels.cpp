@@ -7,6 +7,7 @@
 #include "pipeline/config/target_rule.h"
 #include "pipeline/config/valid_period.h"
 #include "pipeline/config/validate.h"
+#include "pipeline/io/width_table.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -18,26 +19,70 @@ void check_classes(const std::string& path, const LayerConfig& layer, Findings& 
       findings.add(path + ".classes." + std::to_string(id) + ".color", "is '" + style.color + "', expected '#rgb' or '#rrggbb' in quotes");
   for (const int id : layer.priority)
     if (id < 1 || id > 255) findings.add(path + ".priority", "class " + std::to_string(id) + " does not exist, expected 1 to 255");
+  for (std::size_t i = 0; i < layer.class_rule.by_condition.size(); ++i)
+    if (layer.class_rule.by_condition[i].where.empty())
+      findings.add(path + ".class." + std::to_string(i), "where is missing; give a condition such as \"importance < 3\"");
   if (!layer.class_rule.by_field) return;
   for (const auto& [value, id] : layer.class_rule.by_field->values)
     if (id < 1 || id > 255)
       findings.add(path + ".class.values." + value, "class " + std::to_string(id) + " does not exist, expected 1 to 254, or 255 for ignore");
 }
 
+void check_width_order(const std::string& path, const std::vector<std::string>& order, Findings& findings) {
+  const std::vector<std::string> rules{"attribute", "lanes", "classes", "areas", "constant"};
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    findings.need_known(path + "." + std::to_string(i), "width rule", order[i], rules);
+    if (std::count(order.begin(), order.end(), order[i]) > 1 && std::find(order.begin(), order.end(), order[i]) == order.begin() + static_cast<std::ptrdiff_t>(i))
+      findings.add(path + "." + std::to_string(i), "is '" + order[i] + "' twice; name each rule once");
+  }
+  for (const auto& rule : rules)
+    if (std::find(order.begin(), order.end(), rule) == order.end()) findings.add(path, "does not name " + rule + "; name all five rules");
+}
+
+void check_width_areas(const Job& job, const std::string& path, const WidthConfig& width, Findings& findings) {
+  const auto& areas = *width.areas;
+  if (areas.file.empty() || areas.width.empty()) findings.add(path, "needs file and width, such as {file: data:towns.gpkg, width: road_width}");
+  else validate_path(job, path + ".file", areas.file, findings);
+  if (areas.road_class && !width.classes) findings.add(path + ".class", "is compared with classes.field, which is missing; give classes: {field: ..., table: ...}");
+}
+
 void check_width(const Job& job, const std::string& path, const WidthConfig& width, Findings& findings) {
-  if (!width.attribute && !width.lanes && !width.classes && !width.constant_m)
-    findings.add(path, "has no rule; give attribute, lanes, classes or constant_m");
+  if (!width.attribute && !width.lanes && !width.classes && !width.areas && !width.constant_m)
+    findings.add(path, "has no rule; give attribute, lanes, classes, areas or constant_m");
   if (width.min_m >= width.max_m) findings.add(path + ".min_m", "min_m is not less than max_m");
-  if (width.oneway && !width.lanes) findings.add(path + ".oneway", "is used only with lanes");
+  if (width.oneway && !width.lanes && !width.classes) findings.add(path + ".oneway", "is used only with lanes and classes");
+  if (width.lanes_per_direction && !width.lanes) findings.add(path + ".lanes_per_direction", "is used only with lanes");
+  if (width.attribute_end && !width.attribute) findings.add(path + ".attribute_end", "is used only with attribute, the width at the start");
   if (width.fit != "none" && width.fit.find('.') == std::string::npos) findings.add(path + ".fit", "is '" + width.fit + "', expected none, or a raster of elevation such as data:dtm.tif");
   else if (width.fit != "none") validate_path(job, path + ".fit", width.fit, findings);
+  if (width.fit == "none" && (width.fit_band != 1 || width.fit_evidence != FitEvidence::elevation)) findings.add(path, "fit_band and fit_evidence are used only with fit");
+  check_width_order(path + ".order", width.order, findings);
+  if (width.areas) check_width_areas(job, path + ".areas", width, findings);
   if (!width.classes) return;
   if (width.classes->field.empty()) findings.add(path + ".classes", "field is missing; name the attribute with the road class");
-  const std::vector<std::string> tables{"osm", "france", "spacenet"};
+  auto tables = width_table_names();
   const auto& table = width.classes->table;
   if (std::find(tables.begin(), tables.end(), table) != tables.end()) return;
+  tables.emplace_back("<path>.csv");
   if (table.ends_with(".csv")) validate_path(job, path + ".classes.table", table, findings);
-  else findings.need_known(path + ".classes.table", "width table", table, {"osm", "france", "spacenet", "<path>.csv"});
+  else findings.need_known(path + ".classes.table", "width table", table, tables);
+}
+
+void check_levels(const std::string& path, const LayerConfig& layer, Findings& findings) {
+  const auto& levels = *layer.levels;
+  if (!layer.vector) findings.add(path, "is used only with vector:");
+  if (!levels.bridge && !levels.tunnel && !levels.level) findings.add(path, "names no attribute; give bridge, tunnel or level");
+  if (levels.bridges != Structure::draw && !levels.bridge && !levels.level) findings.add(path + ".bridges", "needs bridge or level: the attribute that tells a bridge");
+  if (levels.tunnels != Structure::draw && !levels.tunnel && !levels.level) findings.add(path + ".tunnels", "needs tunnel or level: the attribute that tells a tunnel");
+}
+
+void check_extent(const Job& job, const std::string& path, const ExtentConfig& extent, Findings& findings) {
+  if (extent.layer && extent.kind != ExtentKind::file) findings.add(path + ".layer", "is used only with a vector file");
+  if (extent.margin_m != 0 && extent.kind == ExtentKind::all) findings.add(path + ".margin_m", "has no meaning with all, which has no edge");
+  if (extent.kind != ExtentKind::file) return;
+  const auto near = extent.file.find('.') == std::string::npos ? nearest_name(extent.file, {"bounds", "hull", "all"}) : "";
+  if (!near.empty()) findings.add(path, "is '" + extent.file + "'; did you mean " + near + "?");
+  else validate_path(job, path, extent.file, findings);
 }
 
 void check_raster_values(const std::string& path, const NamedList<std::string>& values, Findings& findings) {
@@ -75,16 +120,24 @@ void check_kinds(const Job& job, const std::string& path, const LayerConfig& lay
   }
 }
 
+void check_exports(const std::string& path, const LayerConfig& layer, Findings& findings) {
+  for (std::size_t i = 0; i < layer.exports.size(); ++i) {
+    const auto at = path + "." + std::to_string(i);
+    findings.need_known(at, "export", layer.exports[i], {"buffer", "centre"});
+    if (!layer.vector || layer.draw != Draw::lines) findings.add(at, "is used only with draw: lines");
+    if (layer.exports[i] == "centre" && !(layer.width && layer.width->fit != "none")) findings.add(at, "is 'centre', which needs width.fit: the raster that shows where roads are");
+  }
+}
+
 void check_layer(const Job& job, const std::string& path, const LayerConfig& layer, Findings& findings) {
   if (layer.vector.has_value() == layer.raster.has_value())
     findings.add(path, layer.vector ? "has vector and raster; keep one" : "has no file; give vector: or raster:");
   if (layer.vector) validate_path(job, path + ".vector", *layer.vector, findings);
   if (layer.raster) validate_path(job, path + ".raster", *layer.raster, findings);
-  if (layer.extent.kind == ExtentKind::file) {
-    const auto near = layer.extent.file.find('.') == std::string::npos ? nearest_name(layer.extent.file, {"bounds", "hull", "all"}) : "";
-    if (!near.empty()) findings.add(path + ".extent", "is '" + layer.extent.file + "'; did you mean " + near + "?");
-    else validate_path(job, path + ".extent", layer.extent.file, findings);
-  }
+  check_extent(job, path + ".extent", layer.extent, findings);
+  if (layer.extent.margin_m != 0 && layer.raster) findings.add(path + ".extent.margin_m", "is used only with vector:; give a vector file that is as wide as you want");
+  if (layer.levels) check_levels(path + ".levels", layer, findings);
+  if (layer.where && !layer.vector) findings.add(path + ".where", "is used only with vector:");
   check_classes(path, layer, findings);
   if (layer.valid) check_valid(path + ".valid", layer, findings);
   if (layer.width) check_width(job, path + ".width", *layer.width, findings);
@@ -95,6 +148,7 @@ void check_layer(const Job& job, const std::string& path, const LayerConfig& lay
   if (layer.values && !layer.raster) findings.add(path + ".values", "is used only with raster:");
   if (layer.values) check_raster_values(path + ".values", *layer.values, findings);
   check_kinds(job, path, layer, findings);
+  check_exports(path + ".export", layer, findings);
 }
 
 /// Keys of a target that belong to tables.

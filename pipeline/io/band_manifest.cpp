@@ -20,16 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> folders() {
-  std::vector<fs::path> out;
-  std::error_code error;
-  const auto program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) out.push_back(program.parent_path() / ".." / "share" / "tilewright" / "data-manifests");
-  if (const char* variable = std::getenv("TILEWRIGHT_DATA_MANIFESTS")) out.emplace_back(variable);
-  out.emplace_back(TILEWRIGHT_DATA_MANIFESTS_DIR);
-  return out;
-}
-
 std::optional<double> number(const YAML::Node& node) {
   if (!node || node.IsNull()) return std::nullopt;
   return node.as<std::string>() == "nan" ? std::numeric_limits<double>::quiet_NaN() : node.as<double>();
@@ -57,9 +47,19 @@ QualityConfig quality_of(const YAML::Node& node) {
 
 }  // namespace
 
+std::vector<fs::path> data_manifest_folders() {
+  std::vector<fs::path> out;
+  std::error_code error;
+  const auto program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) out.push_back(program.parent_path() / ".." / "share" / "tilewright" / "data-manifests");
+  if (const char* variable = std::getenv("TILEWRIGHT_DATA_MANIFESTS")) out.emplace_back(variable);
+  out.emplace_back(TILEWRIGHT_DATA_MANIFESTS_DIR);
+  return out;
+}
+
 fs::path find_data_manifest(const std::string& name) {
   std::vector<std::string> known;
-  for (const auto& folder : folders()) {
+  for (const auto& folder : data_manifest_folders()) {
     std::error_code error;
     const auto file = folder / (name + ".yaml");
     if (fs::is_regular_file(file, error)) return file;

@@ -19,6 +19,9 @@ struct DataManifest {
   std::vector<QualityConfig> quality;  ///< used where the job says nothing and the band is there
 };
 
+/// Where the program's own data files may lie: beside the program, where the variable says, in the source tree.
+std::vector<std::filesystem::path> data_manifest_folders();
+
 /// Where the manifest `name` is. Throws Error::config that lists what there is.
 std::filesystem::path find_data_manifest(const std::string& name);
 

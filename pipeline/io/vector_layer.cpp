@@ -136,13 +136,38 @@ void check_fields(const std::filesystem::path& file, const VectorLayer& layer, c
   }
 }
 
+/// Conditions as OGR evaluates them, feature by feature.
+class Conditions {
+ public:
+  Conditions(OGRLayer& layer, const std::vector<std::string>& texts) : queries_(texts.size()) {
+    for (std::size_t k = 0; k < texts.size(); ++k)
+      if (queries_[k].Compile(&layer, texts[k].c_str()) != OGRERR_NONE) refuse(layer, texts[k]);
+  }
+  [[nodiscard]] std::optional<std::size_t> first_met(OGRFeature& feature) {
+    for (std::size_t k = 0; k < queries_.size(); ++k)
+      if (queries_[k].Evaluate(&feature) != 0) return k;
+    return std::nullopt;
+  }
+  [[noreturn]] static void refuse(OGRLayer& layer, const std::string& text) {
+    std::string all;
+    for (const auto& field : field_names(layer)) all += (all.empty() ? "" : ", ") + field;
+    throw Error::config("layer " + std::string(layer.GetName()) + ": the condition '" + text + "' is not understood" + gdal_message() +
+                        "; write it like: highway IS NOT NULL, with the fields " + all);
+  }
+
+ private:
+  std::vector<OGRFeatureQuery> queries_;
+};
+
 /// The layer without features; its fields are checked.
-VectorLayer header_of(OGRLayer& source, const std::filesystem::path& file, const std::vector<std::string>& wanted) {
+VectorLayer header_of(OGRLayer& source, const std::filesystem::path& file, const VectorRequest& request) {
   VectorLayer out;
   out.name = source.GetName();
   out.crs = crs_of(source.GetSpatialRef(), file.filename().string());
+  if (out.crs.name().starts_with("Undefined ")) out.crs = {};  // what a GeoPackage writes where it knows none
   out.fields = field_names(source);
-  check_fields(file, out, wanted);
+  check_fields(file, out, request.fields);
+  if (!request.where.empty() && source.SetAttributeFilter(request.where.c_str()) != OGRERR_NONE) Conditions::refuse(source, request.where);
   return out;
 }
 
@@ -206,22 +231,56 @@ void each_feature(GDALDataset& dataset, OGRLayer& wanted, const Take& take) {
 
 }  // namespace
 
+struct VectorReader::State {
+  std::filesystem::path file;
+  VectorRequest request;
+  DatasetHandle dataset;
+  OGRLayer* source = nullptr;
+  VectorLayer header;
+
+  void read(const VectorRequest& wanted, const std::function<void(Feature&&)>& take) {
+    Conditions conditions(*source, wanted.conditions);
+    CPLErrorReset();
+    std::size_t count = 0;
+    each_feature(*dataset, *source, [&](OGRFeature& raw) {
+      auto feature = feature_of(raw, wanted.fields);
+      feature.met = conditions.first_met(raw);
+      ++count;
+      take(std::move(feature));
+    });
+    if (CPLGetLastErrorType() >= CE_Failure)
+      throw index::ItemError(index::Reason::unreadable, "reading layer " + header.name + " of " + file.filename().string() + " stopped after " +
+                                                            std::to_string(count) + " features" + gdal_message(file));
+  }
+};
+
+VectorReader::VectorReader(const std::filesystem::path& file, VectorRequest request, const OpenPolicy& policy)
+    : state_(std::make_unique<State>(State{file, std::move(request), open_vector_dataset(file, policy), nullptr, {}})) {
+  state_->source = &find_layer(*state_->dataset, file, state_->request.layer);
+  state_->header = header_of(*state_->source, file, state_->request);
+  const Conditions checked(*state_->source, state_->request.conditions);
+}
+VectorReader::VectorReader(VectorReader&&) noexcept = default;
+VectorReader::~VectorReader() = default;
+
+const VectorLayer& VectorReader::header() const { return state_->header; }
+void VectorReader::visit(const std::function<void(Feature&&)>& take) { state_->read(state_->request, take); }
+void VectorReader::visit_geometries(const std::function<void(Feature&&)>& take) { state_->read({}, take); }
+
+VectorLayer vector_header(const std::filesystem::path& file, const VectorRequest& request, const OpenPolicy& policy) {
+  return VectorReader(file, request, policy).header();
+}
+
 VectorLayer read_vector_layer(const std::filesystem::path& file, const std::string& layer, const std::vector<std::string>& wanted,
                               const OpenPolicy& policy) {
-  const auto dataset = open_vector_dataset(file, policy);
-  auto& source = find_layer(*dataset, file, layer);
-  auto out = header_of(source, file, wanted);
-  CPLErrorReset();
-  each_feature(*dataset, source, [&](const OGRFeature& feature) { out.features.push_back(feature_of(feature, wanted)); });
-  if (CPLGetLastErrorType() >= CE_Failure)
-    throw index::ItemError(index::Reason::unreadable, "reading layer " + out.name + " of " + file.filename().string() + " stopped after " +
-                                                          std::to_string(out.features.size()) + " features" + gdal_message(file));
+  VectorReader reader(file, {.layer = layer, .fields = wanted, .where = {}, .conditions = {}}, policy);
+  auto out = reader.header();
+  reader.visit([&](Feature&& feature) { out.features.push_back(std::move(feature)); });
   return out;
 }
 
 std::vector<std::string> check_vector_layer(const std::filesystem::path& file, const std::string& layer, const std::vector<std::string>& wanted, const OpenPolicy& policy) {
-  const auto dataset = open_vector_dataset(file, policy);
-  return header_of(find_layer(*dataset, file, layer), file, wanted).fields;
+  return vector_header(file, {.layer = layer, .fields = wanted, .where = {}, .conditions = {}}, policy).fields;
 }
 
 }  // namespace tilewright::pipeline

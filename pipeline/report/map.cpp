@@ -35,6 +35,10 @@ class Projection {
   }
   [[nodiscard]] double height() const { return height_; }
 
+  [[nodiscard]] std::string dot(double lon_deg, double lat_deg) const {
+    return "M" + fixed(kMargin + (lon_deg - box_.min_x) * x_scale_ * scale_, 1) + " " + fixed(kMargin + (box_.max_y - lat_deg) * scale_, 1) + "h0";
+  }
+
   /// `M x y L ... Z` of all rings; large outlines are thinned for the eye.
   [[nodiscard]] std::string path(const geometry::GeoMultiPolygon& geom) const {
     std::string out;
@@ -63,6 +67,20 @@ std::string part_color(const std::string& part) {
   static const std::map<std::string, std::string> kColors = {{"train", "#4c9f70"}, {"val", "#e0a030"}, {"test", "#c2453d"}, {"guard", "#9e9e9e"}};
   const auto found = kColors.find(part);
   return found == kColors.end() ? "#7f9bb3" : found->second;
+}
+
+/// Label objects that were rejected inside the map, as dots; what touches no location is no news.
+void add_rejected(const ReportInput& input, const geometry::Box& box, const Projection& projection, std::string& svg, ReportJson& legend) {
+  std::string dots;
+  std::int64_t count = 0;
+  for (const auto& object : index::label_objects(input.manifest)) {
+    if (object.status != "rejected" || object.reason == "outside_rasters" || !object.lon_deg || !object.lat_deg) continue;
+    if (*object.lon_deg < box.min_x || *object.lon_deg > box.max_x || *object.lat_deg < box.min_y || *object.lat_deg > box.max_y) continue;
+    if (++count <= static_cast<std::int64_t>(kMostLocations)) dots += projection.dot(*object.lon_deg, *object.lat_deg);
+  }
+  if (count == 0) return;
+  svg += "<path d=\"" + dots + "\" stroke=\"#b00020\" stroke-width=\"5\" stroke-linecap=\"round\"/>";
+  legend.push_back({{"color", "#b00020"}, {"text", grouped(count) + " rejected label objects"}});
 }
 
 }  // namespace
@@ -99,6 +117,7 @@ ReportJson map_section(const ReportInput& input) {
     }
     legend.push_back({{"color", color}, {"text", input.job.sources[s].first + ": " + grouped(count) + " footprints"}});
   }
+  add_rejected(input, box, projection, svg, legend);
   const auto degrees = fixed(box.min_x, 4) + " to " + fixed(box.max_x, 4) + " E, " + fixed(box.min_y, 4) + " to " + fixed(box.max_y, 4) + " N";
   return {{"svg", svg + "</svg>"}, {"legend", legend}, {"bounds", degrees}, {"is_thinned", step > 1}};
 }

@@ -22,7 +22,7 @@ struct SectionRow {
   ReportJson (*make)(const ReportInput&);
 };
 constexpr SectionRow kSections[] = {
-    {"counts", "Counts", count_section},     {"samples", "Samples", sample_section},       {"map", "Map", map_section},
+    {"counts", "Counts", count_section},     {"samples", "Samples", sample_section},       {"labels", "Labels", label_section},     {"map", "Map", map_section},
     {"noise", "Label noise", noise_section}, {"scores", "Scores", score_section},          {"targets", "Targets", target_section},   {"datasets", "Datasets", dataset_section},
     {"runs", "Runs", run_section},           {"predictions", "Maps", prediction_section}, {"rejections", "Left out", rejection_section},
 };
@@ -81,6 +81,13 @@ std::string title_of(const Job& job) {
 ReportJson numbers_of(const ReportJson& page) {
   ReportJson out = {{"counts", page["counts"]}};
   if (page.contains("rejections") && page["rejections"].is_object()) out["reasons"] = page["rejections"]["reasons"];
+  out["labels"] = ReportJson::array();
+  if (page.contains("labels") && page["labels"].is_object())
+    for (auto layer : page["labels"]["layers"]) {
+      layer.erase("chips");
+      layer.erase("charts");
+      out["labels"].push_back(layer);
+    }
   out["targets"] = ReportJson::array();
   if (page.contains("targets") && page["targets"].is_object())
     for (const auto& target : page["targets"]["targets"]) out["targets"].push_back(target);

@@ -24,6 +24,7 @@ ReportJson count_section(const ReportInput&);       ///< files, tiles, locations
 ReportJson rejection_section(const ReportInput&);   ///< reasons with meaning, quarantined and duplicate files by name
 ReportJson map_section(const ReportInput&);         ///< SVG of footprints and locations
 ReportJson sample_section(const ReportInput&);      ///< chips with label outlines
+ReportJson label_section(const ReportInput&);       ///< objects by rule and reason, widths, a contact sheet a layer
 ReportJson score_section(const ReportInput&);       ///< histograms, best and worst locations, subsets
 ReportJson noise_section(const ReportInput&);       ///< known label noise against the ranking, where the job's folder has truth/
 ReportJson target_section(const ReportInput&);      ///< values of locations: classes by part, histograms

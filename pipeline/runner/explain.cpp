@@ -163,7 +163,9 @@ std::optional<Json> explain_object(const index::Manifest& manifest, const std::s
   for (const auto& object : index::label_objects(manifest)) {
     if (object.object_id != item && object.layer + "/" + object.object_id != item) continue;
     Json row{{"layer", object.layer}, {"object_id", object.object_id}, {"class", or_null(object.object_class)}, {"status", object.status},
-             {"rule", or_null(object.rule)}, {"width_m", or_null(object.width_m)}, {"reason", or_null(object.reason)}};
+             {"rule", or_null(object.rule)}, {"width_m", or_null(object.width_m)}, {"width_sigma_m", or_null(object.width_sigma_m)},
+             {"offset_m", or_null(object.offset_m)}, {"source", or_null(object.source)}, {"lon", or_null(object.lon_deg)}, {"lat", or_null(object.lat_deg)},
+             {"reason", or_null(object.reason)}};
     if (object.reason) row["meaning"] = meaning_of(*object.reason);
     found.push_back(std::move(row));
   }

@@ -114,7 +114,7 @@ class Collector {
   }
 
   void find_leftovers() {
-    for (const auto& folder : {workspace_, workspace_ / "shards", workspace_ / "predictions", workspace_ / "datasets", workspace_ / "runs"})
+    for (const auto& folder : {workspace_, workspace_ / "shards", workspace_ / "vectors", workspace_ / "predictions", workspace_ / "datasets", workspace_ / "runs"})
       for (const auto& file : entries_of(folder))
         if (file.filename().string().starts_with(".tmp-")) add(report_.removed, file, "left behind by a killed run");
     for (const char* folder : {"datasets", "runs"})

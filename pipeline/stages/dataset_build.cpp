@@ -75,6 +75,8 @@ std::map<int, learn::ClassInfo> configured_classes(const LayerConfig& layer) {
     out.emplace(0, learn::ClassInfo{.id = 0, .name = "background", .color = "#000000"});
     if (layer.class_rule.by_field)
       for (const auto& [value, id] : layer.class_rule.by_field->values) add(id, value);
+    else if (!layer.class_rule.by_condition.empty())
+      for (const auto& [where, id] : layer.class_rule.by_condition) add(id, where);
     else add(layer.class_rule.constant, "class_" + std::to_string(layer.class_rule.constant));
   }
   for (const auto& [id, style] : layer.classes) {

@@ -14,6 +14,8 @@
 #include "index/shard/sha256.h"
 #include "index/shard/shard_reader.h"
 #include "pipeline/config/load.h"
+#include "pipeline/io/file_glob.h"
+#include "pipeline/stages/label_export.h"
 #include "pipeline/stages/label_fit.h"
 #include "pipeline/stages/label_kinds.h"
 #include "pipeline/stages/label_masks.h"
@@ -44,9 +46,23 @@ OpenPolicy policy_of(const Job& job, const LayerConfig& layer) {
   return policy;
 }
 
+/// The files that `vector` names; a pattern must match something.
+std::vector<std::string> vector_paths(const Job& job, const std::string& vector) {
+  if (vector.find_first_of("*?[") == std::string::npos) return {vector};
+  std::vector<std::string> paths;
+  for (const auto& file : glob_files(job, vector)) paths.push_back(file.path);
+  if (paths.empty()) throw Error::config("the job names " + vector + ", but no file matches; correct the pattern");
+  return paths;
+}
+
 LabelFiles files_of(const Job& job, const LayerConfig& layer) {
   LabelFiles files;
-  if (layer.vector) files.vector = job.resolve(*layer.vector);
+  if (layer.vector) {
+    const auto paths = vector_paths(job, *layer.vector);
+    files.vector = job.resolve(paths.front());
+    for (std::size_t k = 1; k < paths.size(); ++k) files.more.push_back(job.resolve(paths[k]));
+  }
+  if (layer.width && layer.width->areas) files.areas = job.resolve(layer.width->areas->file);
   if (layer.width && layer.width->classes && !is_width_table(layer.width->classes->table))
     files.width_table = job.resolve(layer.width->classes->table);
   if (layer.extent.kind == ExtentKind::file) files.extent = job.resolve(layer.extent.file);
@@ -80,8 +96,9 @@ std::vector<WrittenSeries> write_series(const StageInput& in, const RunContext& 
 
 LayerRows draw_vector(const StageInput& in, const RunContext& context, const std::string& name,
                       const LayerConfig& layer, const LabelGround& ground) {
-  LabelObjects objects = read_label_objects(name, layer, files_of(in.job, layer), policy_of(in.job, layer));
-  if (layer.width && layer.width->fit != "none") fit_widths(objects, in.job.resolve(layer.width->fit), policy_of(in.job, layer));
+  LabelObjects objects = read_label_objects(name, layer, files_of(in.job, layer), policy_of(in.job, layer), near_windows(ground, halo_of(layer)));
+  std::vector<FittedLine> centres;
+  if (layer.width && layer.width->fit != "none") centres = fit_widths(objects, in.job.resolve(layer.width->fit), *layer.width, policy_of(in.job, layer));
   LayerRows rows;
   const VectorMasks masks(ground, objects, halo_of(layer));
   const LayerDrawing drawing{.classes = [&](std::size_t w, std::size_t p) { return masks.draw(w, p); },
@@ -91,6 +108,7 @@ LayerRows draw_vector(const StageInput& in, const RunContext& context, const std
   for (std::size_t k = 0; k < objects.rows.size(); ++k)
     if (objects.rows[k].status == "rejected")
       rows.rejections.push_back({"label", name + "/" + objects.rows[k].object_id, *objects.rows[k].reason, objects.details[k]});
+  export_vectors(in.workspace, layer, objects, centres);
   rows.objects = std::move(objects.rows);
   return rows;
 }
@@ -133,6 +151,7 @@ void record(index::Manifest& manifest, const std::vector<LayerRows>& layers, con
 /// Of all masks of the job, also those of earlier runs: a run that goes on reports what a whole one does.
 StageReport report_of(const StageInput& in, const std::vector<LayerRows>& layers) {
   std::int64_t masks = 0, drawn = 0, repaired = 0, rejected = 0, shards = 0, bytes = 0;
+  std::map<std::string, std::int64_t> by_rule;
   for (const LayerRows& layer : layers)
     for (const auto& series : layer.series) {
       for (const auto& mask : index::masks(in.manifest, series.layer)) {
@@ -142,10 +161,15 @@ StageReport report_of(const StageInput& in, const std::vector<LayerRows>& layers
       shards += static_cast<std::int64_t>(recorded_mask_shards(in.manifest, series.layer).size());
     }
   for (const LayerRows& layer : layers)
-    for (const auto& object : layer.objects) ++(object.status == "drawn" ? drawn : object.status == "repaired" ? repaired : rejected);
-  return {.counts = {{"layers", static_cast<std::int64_t>(layers.size())}, {"masks", masks}, {"objects", drawn + repaired + rejected},
-                     {"drawn", drawn}, {"repaired", repaired}, {"rejected", rejected}, {"shards", shards}, {"bytes", bytes}},
-          .notes = {}};
+    for (const auto& object : layer.objects) {
+      ++(object.status == "drawn" ? drawn : object.status == "repaired" ? repaired : rejected);
+      if (object.rule && object.status != "rejected") ++by_rule[*object.rule];
+    }
+  StageReport report{.counts = {{"layers", static_cast<std::int64_t>(layers.size())}, {"masks", masks}, {"objects", drawn + repaired + rejected},
+                                {"drawn", drawn}, {"repaired", repaired}, {"rejected", rejected}, {"shards", shards}, {"bytes", bytes}},
+                     .notes = {}};
+  for (const auto& [rule, count] : by_rule) report.counts.emplace_back("width by " + rule, count);
+  return report;
 }
 
 /// Files that drivers read beside the one that is named.
@@ -168,11 +192,13 @@ void add_with_side_files(const Job& job, const std::string& path, std::set<std::
 /// Every file that decides the masks of a layer.
 std::set<std::string> files_and_side_files(const Job& job, const LayerConfig& layer) {
   std::set<std::string> paths;
-  if (layer.vector) add_with_side_files(job, *layer.vector, paths);
+  if (layer.vector)
+    for (const auto& path : vector_paths(job, *layer.vector)) add_with_side_files(job, path, paths);
   if (layer.raster) add_with_side_files(job, *layer.raster, paths);
   if (layer.extent.kind == ExtentKind::file) add_with_side_files(job, layer.extent.file, paths);
   if (layer.width && layer.width->classes && !is_width_table(layer.width->classes->table))
     add_with_side_files(job, layer.width->classes->table, paths);
+  if (layer.width && layer.width->areas) add_with_side_files(job, layer.width->areas->file, paths);
   if (layer.width && layer.width->fit != "none") add_with_side_files(job, layer.width->fit, paths);
   return paths;
 }
@@ -181,6 +207,7 @@ std::set<std::string> files_and_side_files(const Job& job, const LayerConfig& la
 nlohmann::ordered_json section_of(const StageInput& in, const std::string& name, const MaskKind& kind) {
   auto section = nlohmann::ordered_json::parse(section_json(in.job, "layers")).at(name);
   section["kinds"] = kind.name;
+  section.erase("export");
   for (const auto& [key, user] : {std::pair{"boundary_px", "boundary"}, {"contact_px", "contact"}, {"distance_m", "distance"}})
     if (kind.name != user) section.erase(key);
   return section;
@@ -192,7 +219,7 @@ void add_settings(const StageInput& in, const std::string& name, const LayerConf
   const auto files = hash_files(in.job, in.manifest, {paths.begin(), paths.end()}, in.job.limits.threads);
   for (const MaskKind* kind : kinds_of(layer)) {
     shard::Sha256 hash;
-    hash.update("label 1\n" + section_of(in, name, *kind).dump() + "\n" + (in.job.limits.untrusted ? "untrusted\n" : ""));
+    hash.update("label 2\n" + section_of(in, name, *kind).dump() + "\n" + (in.job.limits.untrusted ? "untrusted\n" : ""));
     for (const auto& [path, file] : files) hash.update(path + "\n" + file.sha256 + "\n");
     settings[series_name(name, *kind)] = shard::hex(hash.finish());
   }

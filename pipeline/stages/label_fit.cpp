@@ -15,6 +15,7 @@
 #include "index/reason.h"
 #include "pipeline/io/nodata.h"
 #include "pipeline/io/raster.h"
+#include "pipeline/stages/line_network.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -24,19 +25,8 @@ using geometry::MapXY;
 
 constexpr double kMostPixels = 64e6;  // around one line: beyond, its rule's width stays
 constexpr double kTextureM = 0.02;    // gravel and worn asphalt are not smoother
-
-double length_of(const MapLine& line) {
-  double sum = 0;
-  for (std::size_t k = 0; k + 1 < line.size(); ++k)
-    sum += std::hypot(line[k + 1].x - line[k].x, line[k + 1].y - line[k].y);
-  return sum;
-}
-
-/// How sure the rules are, as a standard deviation of ln(width).
-double sigma_log_of(const std::string& rule) {
-  if (rule == "attribute") return 0.12;
-  return rule == "constant" ? 0.4 : 0.25;
-}
+// Of an image in units of its own spread around the line: asphalt is even, but not more than this.
+constexpr double kTexture = 0.1, kTintSigma = 0.05;
 
 /// Metres on the ground from a place of the raster's CRS, and back.
 class Plane {
@@ -63,15 +53,15 @@ class Plane {
 class Ground {
  public:
   Ground(const Raster& raster, const geometry::Affine& pixel_from_map,
-         const geometry::Window& window)
+         const geometry::Window& window, std::size_t number)
       : pixel_from_map_(pixel_from_map),
         window_(window),
         heights_(static_cast<std::size_t>(window.width * window.height), std::nan("")) {
-    const auto& band = raster.info().bands.front();
+    const auto& band = raster.info().bands[number];
     const auto dtype = band.dtype;
     std::vector<std::byte> bytes(heights_.size() * shard::byte_size(dtype));
     std::vector<std::uint8_t> valid(heights_.size());
-    raster.read(0, window, bytes);
+    raster.read(static_cast<int>(number), window, bytes);
     raster.read_mask(window, valid);
     clear_nodata(dtype, bytes, {.value = band.nodata}, valid);
     shard::with_type(dtype, [&](auto type) {
@@ -79,6 +69,20 @@ class Ground {
       for (std::size_t k = 0; k < heights_.size(); ++k)
         if (valid[k] != 0) heights_[k] = static_cast<double>(source[k]);
     });
+  }
+  /// Units of the spread around the median: what an image's numbers mean is not known.
+  void standardize() {
+    std::vector<double> known;
+    for (const double z : heights_)
+      if (!std::isnan(z)) known.push_back(z);
+    if (known.empty()) return;
+    const auto middle = known.begin() + static_cast<std::ptrdiff_t>(known.size() / 2);
+    std::nth_element(known.begin(), middle, known.end());
+    const double level = *middle;
+    for (double& z : known) z = std::abs(z - level);
+    std::nth_element(known.begin(), middle, known.end());
+    const double spread = std::max(1.4826 * *middle, 1e-12);
+    for (double& z : heights_) z = (z - level) / spread;
   }
   [[nodiscard]] double at(MapXY place) const {
     const auto p = geometry::pixel_from_map(pixel_from_map_, place);
@@ -105,20 +109,25 @@ class Ground {
 /// The raster, and fits on it; a thread has its own.
 class Fits {
  public:
-  Fits(const LabelObjects& objects, const std::filesystem::path& file, const OpenPolicy& policy)
-      : objects_(objects), raster_(Raster::open(file, policy)) {
+  Fits(const LabelObjects& objects, const std::filesystem::path& file, const WidthConfig& config, const OpenPolicy& policy)
+      : objects_(objects), band_(static_cast<std::size_t>(config.fit_band - 1)), is_image_(config.fit_evidence == FitEvidence::image), raster_(Raster::open(file, policy)) {
     const auto& info = raster_.info();
     const auto inverted = geometry::inverse(info.affine);
-    if (!info.crs.known() || !info.has_georeference || !inverted || info.bands.size() != 1)
+    if (!info.crs.known() || !info.has_georeference || !inverted || band_ >= info.bands.size())
       throw Error::failed("layer " + objects.layer + ": width.fit: " + file.string() + " has " +
                           std::to_string(info.bands.size()) + " bands" +
                           (info.crs.known() ? "" : " and no CRS") +
-                          "; give a raster of one band that says where it lies");
+                          "; give a raster that has band " + std::to_string(band_ + 1) + " and says where it lies");
     pixel_from_map_ = *inverted;
   }
 
-  [[nodiscard]] std::optional<geometry::RoadFit> fit(const LabelObject& object,
-                                                     const std::string& rule) const {
+  /// The fit of an object's longest line, and its middle in degrees.
+  struct Fit {
+    geometry::RoadFit road;
+    std::vector<geometry::LonLat> centre;
+  };
+  [[nodiscard]] std::optional<Fit> fit(const LabelObject& object,
+                                                     double sigma_log) const {
     const auto longest = std::ranges::max_element(
         object.lines, {}, [](const ObjectLine& line) { return length_of(line.line); });
     const auto& info = raster_.info();
@@ -129,18 +138,21 @@ class Fits {
     const MapXY corner = plane.metres(info.affine.map_from_pixel({0, 0})),
                 next = plane.metres(info.affine.map_from_pixel({1, 0}));
     config.pixel_m = std::hypot(next.x - corner.x, next.y - corner.y);
-    config.least_noise = kTextureM;
+    config.least_noise = is_image_ ? kTexture : kTextureM;
+    if (is_image_) config.crown = 0, config.cross_slope_sigma = config.crown_sigma = kTintSigma;
     const auto window = window_around(
         *line, (2 * config.most_offset_m + 4 * object.half_width_m + 10) / config.pixel_m);
     if (window.width < 2 || window.height < 2 ||
         static_cast<double>(window.width) * static_cast<double>(window.height) > kMostPixels)
       return std::nullopt;
-    const Ground ground(raster_, pixel_from_map_, window);
+    Ground ground(raster_, pixel_from_map_, window, band_);
+    if (is_image_) ground.standardize();
     MapLine metres;
     for (const MapXY p : *line) metres.push_back(plane.metres(p));
-    return geometry::fit_road(
-        metres, [&](MapXY p) { return ground.at(plane.map(p)); },
-        {.width_m = 2 * object.half_width_m, .width_sigma_log = sigma_log_of(rule)}, config);
+    Fit out{geometry::fit_road(metres, [&](MapXY p) { return ground.at(plane.map(p)); }, {.width_m = 2 * object.half_width_m, .width_sigma_log = sigma_log}, config), {}};
+    for (const MapXY p : out.road.centre)
+      if (const auto place = geometry::geographic(plane.map(p), info.crs)) out.centre.push_back(*place);
+    return out;
   }
 
  private:
@@ -162,37 +174,42 @@ class Fits {
   }
 
   const LabelObjects& objects_;
+  std::size_t band_;
+  bool is_image_;
   Raster raster_;
   geometry::Affine pixel_from_map_;
 };
 
 }  // namespace
 
-void fit_widths(LabelObjects& objects, const std::filesystem::path& raster,
-                const OpenPolicy& policy) {
+std::vector<FittedLine> fit_widths(LabelObjects& objects, const std::filesystem::path& raster, const WidthConfig& config, const OpenPolicy& policy) {
   tbb::enumerable_thread_specific<std::optional<Fits>> fits;
-  const auto fit_one = [&](LabelObject& object) {
-    if (object.lines.empty()) return;
+  std::vector<FittedLine> centres(objects.objects.size());
+  const auto fit_one = [&](LabelObject& object, FittedLine& centre) {
+    if (object.lines.empty() || object.is_rejected) return;
     auto& row = objects.rows[object.feature];
     auto& mine = fits.local();
-    if (!mine) mine.emplace(objects, raster, policy);
-    const auto fit = mine->fit(object, row.rule.value_or(""));
-    row.width_sigma_m =
-        fit ? fit->width_sigma_m : 2 * object.half_width_m * sigma_log_of(row.rule.value_or(""));
-    if (!fit || !fit->is_fitted) return;
+    if (!mine) mine.emplace(objects, raster, config, policy);
+    const double prior_m = 2 * object.half_width_m;
+    auto fit = mine->fit(object, row.width_sigma_m.value_or(prior_m / 4) / prior_m);
+    if (fit) row.width_sigma_m = fit->road.width_sigma_m;
+    if (!fit || !fit->road.is_fitted) return;
+    row.source = "prior: " + row.source.value_or("");
     row.rule = "fitted";
-    row.width_m = fit->width_m;
-    row.offset_m = fit->offset_m;
-    object.half_width_m = fit->width_m / 2;
+    row.width_m = fit->road.width_m;
+    row.offset_m = fit->road.offset_m;
+    object.half_width_m = object.half_width_end_m = fit->road.width_m / 2;
+    centre = {object.feature, std::move(fit->centre), fit->road.contrast};
   };
   try {
-    if (!objects.objects.empty()) fits.local().emplace(objects, raster, policy);
-    tbb::parallel_for(std::size_t{0}, objects.objects.size(),
-                      [&](std::size_t k) { fit_one(objects.objects[k]); });
+    if (!objects.objects.empty()) fits.local().emplace(objects, raster, config, policy);
+    tbb::parallel_for(std::size_t{0}, objects.objects.size(), [&](std::size_t k) { fit_one(objects.objects[k], centres[k]); });
   } catch (const index::ItemError& error) {
     throw Error::failed("layer " + objects.layer + ": width.fit: cannot read " + raster.string() +
                         ": " + error.what() + "; repair the file, or name another in the job");
   }
+  std::erase_if(centres, [](const FittedLine& line) { return line.centre.size() < 2; });
+  return centres;
 }
 
 }  // namespace tilewright::pipeline

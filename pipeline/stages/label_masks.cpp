@@ -8,12 +8,15 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
+#include <memory>
 #include <tuple>
 
 #include "geometry/coverage.h"
 #include "geometry/distance.h"
 #include "geometry/error.h"
 #include "pipeline/stages/box_cells.h"
+#include "pipeline/stages/line_network.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -31,18 +34,6 @@ double units_beyond(const LabelWindow& window, const geometry::Crs& zone, double
   const auto s = geometry::ground_scale(centre, zone);
   const double least = std::min(std::hypot(s.east_x, s.north_x), std::hypot(s.east_y, s.north_y));
   return 2 * metres / std::max(least, 1e-12);
-}
-
-MapXY middle_of(const geometry::MapLine& line) {
-  double half = 0;
-  for (std::size_t k = 0; k + 1 < line.size(); ++k) half += std::hypot(line[k + 1].x - line[k].x, line[k + 1].y - line[k].y) / 2;
-  for (std::size_t k = 0; k + 1 < line.size(); ++k) {
-    const double step = std::hypot(line[k + 1].x - line[k].x, line[k + 1].y - line[k].y);
-    if (half <= step && step > 0)
-      return {line[k].x + (line[k + 1].x - line[k].x) * half / step, line[k].y + (line[k + 1].y - line[k].y) * half / step};
-    half -= step;
-  }
-  return line.back();
 }
 
 void extend(Box& box, const Box& more) {
@@ -64,7 +55,7 @@ geometry::MapMultiPolygon near(geometry::MapMultiPolygon polygons, const Box& wi
 }
 
 Box degrees_of(const LabelObjects& objects) {
-  Box all;
+  Box all = objects.far_box;
   for (const auto& object : objects.objects) extend(all, object.box);
   Box degrees;
   for (const MapXY corner : {MapXY{all.min_x, all.min_y}, MapXY{all.max_x, all.max_y}, MapXY{all.min_x, all.max_y}, MapXY{all.max_x, all.min_y}}) {
@@ -144,41 +135,57 @@ VectorMasks::VectorMasks(const LabelGround& ground, LabelObjects& objects, Halo 
   place_extent(objects);
 }
 
-/// Boxes of the windows and of what lies around them, in the layer's CRS.
-std::vector<Box> VectorMasks::window_boxes(const LabelObjects& objects, Halo halo) const {
-  double widest_m = 0;
-  for (const auto& object : objects.objects) widest_m = std::max(widest_m, object.half_width_m);
-  std::vector<Box> boxes(ground_.windows.size());
+std::vector<Box> window_boxes(const LabelGround& ground, const geometry::Crs& crs, double metres, Halo halo) {
+  std::vector<Box> boxes(ground.windows.size());
   tbb::parallel_for(std::size_t{0}, boxes.size(), [&](std::size_t w) {
-    const LabelWindow& window = ground_.windows[w];
-    const auto& zone = ground_.zones[window.zone];
+    const LabelWindow& window = ground.windows[w];
+    const auto& zone = ground.zones[window.zone];
     const auto& a = window.frame.affine;
     const double pixel = std::max(std::hypot(a.a, a.d), std::hypot(a.b, a.e));
-    const double margin = units_beyond(window, zone, widest_m + halo.metres) + (halo.pixels + (halo.metres > 0 ? 2 : 0)) * pixel;
-    const auto mapped = geometry::projected(ground_of(window, margin), zone, objects.crs, 50);
+    const double margin = units_beyond(window, zone, metres + halo.metres) + (halo.pixels + (halo.metres > 0 ? 2 : 0)) * pixel;
+    const auto mapped = geometry::projected(ground_of(window, margin), zone, crs, 50);
     if (mapped) boxes[w] = geometry::bounds(*mapped);
   });
   return boxes;
+}
+
+MakeNearTest near_windows(const LabelGround& ground, Halo halo) {
+  constexpr double kSpareM = 1000;
+  return [&ground, halo](const geometry::Crs& crs) -> NearTest {
+    // Widths grow the boxes in steps, so that few sets of boxes serve all objects.
+    auto cells = std::make_shared<std::map<int, BoxCells>>();
+    return [&ground, halo, crs, cells](const Box& box, double metres) {
+      const int step = static_cast<int>(std::ceil(metres / kSpareM));
+      auto found = cells->find(step);
+      if (found == cells->end()) found = cells->emplace(step, BoxCells(window_boxes(ground, crs, (step + 1) * kSpareM, halo))).first;
+      return !found->second.touching(box).empty();
+    };
+  };
 }
 
 /// Windows whose halo the box of an object touches. An object that touches only halos has no place of
 /// its own: it is rejected like one that touches nothing.
 std::vector<VectorMasks::Pair> VectorMasks::meetings(LabelObjects& objects, Halo halo) {
   const bool has_halo = halo.metres > 0 || halo.pixels > 0;
-  const auto boxes = window_boxes(objects, halo);
+  double widest_m = 0;
+  for (const auto& object : objects.objects) widest_m = std::max({widest_m, object.half_width_m, object.half_width_end_m});
+  const auto boxes = window_boxes(ground_, objects.crs, widest_m, halo);
   zone_boxes_.resize(ground_.zones.size());
   for (std::size_t w = 0; w < boxes.size(); ++w) extend(zone_boxes_[ground_.windows[w].zone], boxes[w]);
   const BoxCells cells(boxes);
-  const BoxCells own_cells(has_halo ? window_boxes(objects, {}) : boxes);
+  const BoxCells own_cells(has_halo ? window_boxes(ground_, objects.crs, widest_m, {}) : boxes);
   std::vector<Pair> pairs;
-  bool touches_any = false;
+  std::size_t touching = 0, drawable = objects.far_count;
   for (std::uint32_t k = 0; k < objects.objects.size(); ++k) {
-    for (const std::uint32_t window : cells.touching(objects.objects[k].box)) pairs.emplace_back(window, k);
-    if (!own_cells.touching(objects.objects[k].box).empty()) touches_any = true;
-    else reject(objects, objects.objects[k].feature, index::Reason::outside_rasters, "touches no location");
+    const LabelObject& object = objects.objects[k];
+    for (const std::uint32_t window : cells.touching(object.box)) pairs.emplace_back(window, k);
+    if (object.is_rejected) continue;
+    ++drawable;
+    if (!own_cells.touching(object.box).empty()) ++touching;
+    else reject(objects, object.feature, index::Reason::outside_rasters, "touches no location");
   }
-  if (!touches_any && !objects.objects.empty() && !ground_.windows.empty())
-    throw Error::failed("layer " + objects.layer + ": none of its " + std::to_string(objects.objects.size()) +
+  if (touching == 0 && drawable > 0 && !ground_.windows.empty())
+    throw Error::failed("layer " + objects.layer + ": none of its " + std::to_string(drawable) +
                         " objects touches a location: they lie in " + text_of(degrees_of(objects)) + " (CRS " + objects.crs.name() +
                         "), the locations in " + text_of(ground_.degrees) + "; check the CRS of the file, or name one of the same place");
   return pairs;
@@ -189,6 +196,8 @@ bool VectorMasks::place_one(const LabelObjects& objects, std::size_t index, std:
   const auto& crs = ground_.zones[zone];
   placed.value = object.value;
   placed.rank = object.rank;
+  placed.level = object.level;
+  placed.is_rejected = object.is_rejected;
   placed.feature = object.feature;
   placed.period = object.period;
   if (!object.polygons.empty()) {
@@ -200,7 +209,8 @@ bool VectorMasks::place_one(const LabelObjects& objects, std::size_t index, std:
     auto mapped = geometry::projected(line.line, objects.crs, crs, kDensifyM);
     if (!mapped) return false;
     const auto scale = geometry::ground_scale(middle_of(*mapped), crs);
-    placed.lines.push_back({std::move(*mapped), object.half_width_m, line.round_start, line.round_end, scale});
+    auto half_widths = tapered(*mapped, object.half_width_m, object.half_width_end_m);
+    placed.lines.push_back({std::move(*mapped), object.half_width_m, line.round_start, line.round_end, scale, std::move(half_widths)});
   }
   return true;
 }
@@ -217,7 +227,7 @@ void VectorMasks::place(LabelObjects& objects, std::vector<Pair> pairs) {
     is_placed[k] = place_one(objects, wanted[k].second, wanted[k].first, placed_[k]);
   });
   for (std::size_t k = 0; k < wanted.size(); ++k)
-    if (!is_placed[k])
+    if (!is_placed[k] && !objects.objects[wanted[k].second].is_rejected)
       reject(objects, objects.objects[wanted[k].second].feature, index::Reason::not_mappable,
              "cannot be moved to " + ground_.zones[wanted[k].first].name());
   for (const auto& [window, object] : pairs) {
@@ -226,7 +236,7 @@ void VectorMasks::place(LabelObjects& objects, std::vector<Pair> pairs) {
     if (is_placed[k]) by_window_.emplace_back(window, static_cast<std::uint32_t>(k));
   }
   const auto order = [&](const Pair& p) {
-    return std::tuple(p.first, placed_[p.second].rank, placed_[p.second].feature);
+    return std::tuple(p.first, placed_[p.second].rank, placed_[p.second].level, placed_[p.second].feature);
   };
   std::sort(by_window_.begin(), by_window_.end(), [&](const Pair& a, const Pair& b) { return order(a) < order(b); });
 }
@@ -243,6 +253,28 @@ void VectorMasks::place_extent(const LabelObjects& objects) {
                               "; give a vector file of the true extent, or extent: all");
         extents_[zone][period].push_back(std::move(*mapped));
       }
+  extent_margin_m_ = everywhere_ ? 0 : objects.extent_margin_m;
+  if (extent_margin_m_ != 0) place_margin();
+}
+
+/// Borders of the extents as wide lines: a margin is a distance on the ground. Parts that touch are one.
+void VectorMasks::place_margin() {
+  margins_.resize(extents_.size());
+  for (std::size_t zone = 0; zone < extents_.size(); ++zone)
+    for (const auto& parts : extents_[zone]) {
+      auto& lines = margins_[zone].emplace_back();
+      const auto whole = parts.size() > 1 ? geometry::unite(parts) : parts.empty() ? geometry::MapMultiPolygon{} : parts.front();
+      const auto add = [&](const std::vector<MapXY>& ring) {
+        for (std::size_t k = 0; k + 1 < ring.size(); ++k) {
+          const MapXY middle{(ring[k].x + ring[k + 1].x) / 2, (ring[k].y + ring[k + 1].y) / 2};
+          lines.push_back({{ring[k], ring[k + 1]}, std::abs(extent_margin_m_), true, true, geometry::ground_scale(middle, ground_.zones[zone]), {}});
+        }
+      };
+      for (const auto& polygon : whole) {
+        add(polygon.outer);
+        for (const auto& hole : polygon.holes) add(hole);
+      }
+    }
 }
 
 template <class T>
@@ -250,6 +282,8 @@ void VectorMasks::cut_to_extent(std::size_t zone, const geometry::RasterFrame& f
   if (everywhere_) return;
   std::vector<std::uint8_t> inside(pixels.size(), 0);
   for (const auto& polygons : extents_[zone][period]) geometry::fill_polygons({frame, inside}, polygons, std::uint8_t{1});
+  if (extent_margin_m_ != 0)
+    for (const auto& border : margins_[zone][period]) geometry::fill_line({frame, inside}, border, static_cast<std::uint8_t>(extent_margin_m_ > 0 ? 1 : 0));
   for (std::size_t k = 0; k < pixels.size(); ++k)
     if (inside[k] == 0) pixels[k] = value;
 }
@@ -260,7 +294,7 @@ void VectorMasks::for_each_object(std::size_t index, std::size_t period, Draw dr
   auto at = std::lower_bound(by_window_.begin(), by_window_.end(), first,
                              [](const Pair& a, const Pair& b) { return a.first < b.first; });
   for (; at != by_window_.end() && at->first == index; ++at)
-    if (placed_[at->second].period == period) draw(placed_[at->second]);
+    if (placed_[at->second].period == period || placed_[at->second].period == kEveryPeriod) draw(placed_[at->second]);
 }
 
 LocationMask VectorMasks::draw(std::size_t index, std::size_t period) const {
@@ -269,7 +303,7 @@ LocationMask VectorMasks::draw(std::size_t index, std::size_t period) const {
   for_each_object(index, period, [&](const Placed& placed) {
     std::int64_t painted = geometry::fill_polygons({window.frame, mask.pixels}, placed.polygons, placed.value);
     for (const auto& line : placed.lines) painted += fill<std::uint8_t>({window.frame, mask.pixels}, line, placed.value);
-    if (painted > 0) ++mask.object_count;
+    if (painted > 0 && !placed.is_rejected) ++mask.object_count;
   });
   cut_to_extent(window.zone, window.frame, period, mask.pixels, std::uint8_t{255});
   return mask;

@@ -31,6 +31,12 @@ struct Halo {
   int pixels = 0;
 };
 
+/// Boxes of the windows in `crs`, grown by metres on the ground and by a halo; empty where one cannot be mapped.
+std::vector<geometry::Box> window_boxes(const LabelGround& ground, const geometry::Crs& crs, double metres, Halo halo);
+
+/// What is surely beyond every window (by a kilometre more than the width) need not be kept.
+MakeNearTest near_windows(const LabelGround& ground, Halo halo);
+
 /// Prepares a layer for all windows; drawing is const and may run in several threads.
 class VectorMasks {
  public:
@@ -51,18 +57,19 @@ class VectorMasks {
   /// An object in the CRS of a zone, densified.
   struct Placed {
     std::uint8_t value = 1;
-    int rank = 0;
+    int rank = 0, level = 0;
+    bool is_rejected = false;
     std::size_t feature = 0, period = 0;
     geometry::MapMultiPolygon polygons;
     std::vector<geometry::WideLine> lines;
   };
   using Pair = std::pair<std::uint32_t, std::uint32_t>;  ///< window, index into placed_
 
-  [[nodiscard]] std::vector<geometry::Box> window_boxes(const LabelObjects& objects, Halo halo) const;
   std::vector<Pair> meetings(LabelObjects& objects, Halo halo);
   void place(LabelObjects& objects, std::vector<Pair> window_and_object);
   bool place_one(const LabelObjects& objects, std::size_t object, std::size_t zone, Placed& placed) const;
   void place_extent(const LabelObjects& objects);
+  void place_margin();
   /// Sets what lies outside the extent to `value`; `frame`: the window, or one around it.
   template <class T>
   void cut_to_extent(std::size_t zone, const geometry::RasterFrame& frame, std::size_t period, std::vector<T>& pixels, T value) const;
@@ -74,8 +81,10 @@ class VectorMasks {
   std::vector<Placed> placed_;
   std::vector<Pair> by_window_;   ///< sorted by window, then rank, then feature
   bool everywhere_ = false;
+  double extent_margin_m_ = 0;
   std::vector<geometry::Box> zone_boxes_;  ///< per zone: all its windows, in the layer's CRS
   std::vector<std::vector<std::vector<geometry::MapMultiPolygon>>> extents_;  ///< [zone][period]
+  std::vector<std::vector<std::vector<geometry::WideLine>>> margins_;  ///< [zone][period]: borders of the extents, as wide as the margin
 };
 
 }  // namespace tilewright::pipeline

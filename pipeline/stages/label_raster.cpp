@@ -204,7 +204,7 @@ RasterMasks::RasterMasks(const std::string& layer, const LayerConfig& config, co
                  text_of(ground.degrees) + "; check its CRS, or name one of the same place");
   }
   if (config.extent.kind != ExtentKind::file) return;
-  for (const auto& zone : ground.zones) s.extents.push_back(read_extent(layer, extent_file, zone, policy));
+  for (const auto& zone : ground.zones) s.extents.push_back(read_extent(layer, extent_file, zone, policy, config.extent.layer.value_or("")));
 }
 
 RasterMasks::~RasterMasks() = default;

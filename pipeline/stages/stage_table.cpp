@@ -90,7 +90,7 @@ constexpr std::array kStages{
     StageRow{"graph", "scan", "", 2, always, nothing_foreseen, nothing, run_graph},
     StageRow{"views", "scan graph", "grid views extract.resampling", 2, has_views, foresee_views, hash_view_inputs, run_views},
     StageRow{"extract", "views", "extract", 1, has_views, nothing_foreseen, nothing, run_extract},
-    StageRow{"label", "views", "layers targets", 1, has_labels, foresee_label, hash_label_inputs, run_label},
+    StageRow{"label", "views", "layers targets", 2, has_labels, foresee_label, hash_label_inputs, run_label},
     StageRow{"split", "views", "split curate.folds curate.scores", 1, has_split, foresee_split, hash_split_inputs, run_split},
     StageRow{"curate", "extract label split", "curate", 1, has_curate, nothing_foreseen, curate_inputs, run_curate},
     StageRow{"dataset", "extract label split curate", "datasets", 1, has_datasets, nothing_foreseen, nothing, run_dataset},

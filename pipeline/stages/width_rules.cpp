@@ -1,99 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parsing of widths, the built-in class tables, and the order of the rules.
+// The rules of widths, their order, and how sure each of them is.
 #include "pipeline/stages/width_rules.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
-#include <fstream>
-#include <span>
 
 #include "geometry/error.h"
 
 namespace tilewright::pipeline {
 namespace {
 
-constexpr double kFootM = 0.3048, kInchM = 0.0254;
-constexpr double kMostLanes = 24;
-
-struct ClassWidth {
-  std::string_view name;
-  double metres;
-};
-
-// Lanes a direction (4 motorway, 3 trunk, 2 primary, else 1) x directions x lane width (3.75 up to
-// primary, 3.5 below, 3.0 service), as robosat's osm/road.py counts them. Motorways, trunks and
-// links are mapped one line a carriageway, the others one line for both directions.
-constexpr std::array kOsm{
-    ClassWidth{"motorway", 15}, ClassWidth{"motorway_link", 3.75}, ClassWidth{"trunk", 11.25},
-    ClassWidth{"trunk_link", 3.75}, ClassWidth{"primary", 15}, ClassWidth{"primary_link", 3.75},
-    ClassWidth{"secondary", 7}, ClassWidth{"secondary_link", 3.5}, ClassWidth{"tertiary", 7},
-    ClassWidth{"tertiary_link", 3.5}, ClassWidth{"unclassified", 7}, ClassWidth{"residential", 7},
-    ClassWidth{"road", 7}, ClassWidth{"living_street", 6}, ClassWidth{"service", 6},
-    ClassWidth{"busway", 3.5}, ClassWidth{"pedestrian", 4}, ClassWidth{"track", 3},
-    ClassWidth{"cycleway", 2}, ClassWidth{"bridleway", 2}, ClassWidth{"footway", 1.5},
-    ClassWidth{"steps", 1.5}, ClassWidth{"path", 1.5}};
-
-// BD TOPO gives the carriageway: means of `largeur` where it is surveyed, by nature and by importance.
-constexpr std::array kFrance{
-    ClassWidth{"autoroute", 10.5}, ClassWidth{"type autoroutier", 10.5},
-    ClassWidth{"quasi-autoroute", 7}, ClassWidth{"route à 2 chaussées", 7},
-    ClassWidth{"route à 1 chaussée", 5}, ClassWidth{"rond-point", 5}, ClassWidth{"bretelle", 4},
-    ClassWidth{"route empierrée", 3}, ClassWidth{"chemin", 2.5}, ClassWidth{"piste cyclable", 2},
-    ClassWidth{"escalier", 1.5}, ClassWidth{"sentier", 1}, ClassWidth{"1", 6.5},
-    ClassWidth{"2", 6}, ClassWidth{"3", 5}, ClassWidth{"4", 4}, ClassWidth{"5", 3.5}};
-
-// SpaceNet 3 road_type: 1 motorway, 2 primary, 3 secondary, 4 tertiary, 5 residential,
-// 6 unclassified (often lanes of car parks), 7 cart track.
-constexpr std::array kSpacenet{
-    ClassWidth{"1", 15}, ClassWidth{"2", 15}, ClassWidth{"3", 7}, ClassWidth{"4", 7},
-    ClassWidth{"5", 7}, ClassWidth{"6", 6}, ClassWidth{"7", 3}};
-
-std::span<const ClassWidth> built_in(std::string_view name) {
-  if (name == "osm") return kOsm;
-  if (name == "france") return kFrance;
-  if (name == "spacenet") return kSpacenet;
-  return {};
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const auto first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-/// ASCII letters only: enough to match "Residential", and it leaves accents alone.
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
-/// Digits with at most one decimal point or comma, taken off the front of `text`.
-std::optional<double> take_decimal(std::string_view& text) {
-  const auto end = std::min(text.find_first_not_of("0123456789.,"), text.size());
-  std::string digits(text.substr(0, end));
-  if (digits.empty() || digits.size() > 18) return std::nullopt;
-  std::replace(digits.begin(), digits.end(), ',', '.');
-  if (std::count(digits.begin(), digits.end(), '.') > 1 || digits.front() == '.' || digits.back() == '.')
-    return std::nullopt;
-  double value = 0;
-  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc{} || stop != digits.data() + digits.size()) return std::nullopt;
-  text = trimmed(text.substr(end));
-  return value;
-}
-
-/// What follows feet: nothing, or inches.
-std::optional<double> inches_m(std::string_view text) {
-  if (text.empty()) return 0.0;
-  const auto inches = take_decimal(text);
-  if (!inches || *inches >= 12 || (text != "\"" && text != "in" && text != "''")) return std::nullopt;
-  return *inches * kInchM;
-}
+constexpr double kMostLanes = 24, kLaneM = 3.5;
+// How sure a rule is where nothing better is known: standard deviations of ln(width).
+constexpr double kAttributeSigma = 0.12, kLanesSigma = 0.25, kClassSigma = 0.25, kAreaSigma = 0.25, kConstantSigma = 0.4;
 
 std::optional<double> parse_lanes(std::string_view text) {
   text = trimmed(text);
@@ -102,93 +22,135 @@ std::optional<double> parse_lanes(std::string_view text) {
   return lanes;
 }
 
-std::map<std::string, double, std::less<>> read_table(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  if (!in) throw Error::config("the width table " + file.string() + " cannot be read; give a CSV of class,metres, or osm, france, spacenet");
-  std::map<std::string, double, std::less<>> table;
-  std::string line;
-  for (int number = 1; std::getline(in, line); ++number) {
-    if (trimmed(line).empty()) continue;
-    const auto separator = line.find_last_of(",;\t");
-    const auto metres = separator == std::string::npos ? std::nullopt : parse_width_m(std::string_view(line).substr(separator + 1));
-    if (!metres && number == 1) continue;  // a header
-    if (!metres)
-      throw Error::config("line " + std::to_string(number) + " of the width table " + file.string() + " is '" + line + "', expected class,metres such as: residential,6.5");
-    std::string_view name = trimmed(std::string_view(line).substr(0, separator));
-    if (name.size() >= 2 && name.front() == '"' && name.back() == '"') name = name.substr(1, name.size() - 2);
-    table[lower(name)] = *metres;
-  }
-  return table;
-}
-
-std::optional<std::string_view> value_of(const std::map<std::string, std::string>& attributes,
-                                         const std::optional<std::string>& field) {
+std::optional<std::string_view> value_of(const std::map<std::string, std::string>& attributes, const std::optional<std::string>& field) {
   if (!field) return std::nullopt;
   const auto found = attributes.find(*field);
   if (found == attributes.end()) return std::nullopt;
   return std::string_view(found->second);
 }
 
-}  // namespace
-
-std::optional<double> parse_width_m(std::string_view text) {
-  text = trimmed(text);
-  const auto value = take_decimal(text);
-  if (!value) return std::nullopt;
-  double metres = *value;
-  const std::string unit = lower(text);
-  if (unit.starts_with('\'') && !unit.starts_with("''")) {
-    const auto inches = inches_m(trimmed(std::string_view(unit).substr(1)));
-    if (!inches) return std::nullopt;
-    metres = *value * kFootM + *inches;
-  } else if (unit == "ft" || unit == "feet" || unit == "foot") {
-    metres = *value * kFootM;
-  } else if (!unit.empty() && unit != "m" && unit != "metre" && unit != "metres" && unit != "meter" && unit != "meters") {
-    return std::nullopt;
-  }
-  if (!(metres > 0)) return std::nullopt;
-  return metres;
+std::string short_number(double value) {
+  std::string text = std::to_string(value);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
 }
 
-bool is_width_table(std::string_view name) { return !built_in(name).empty(); }
+}  // namespace
+
+std::optional<WrittenWidth> parse_widths_m(std::string_view text) {
+  std::vector<double> widths;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find(';', begin), text.size());
+    const auto metres = parse_width_m(text.substr(begin, end - begin));
+    if (!metres) return std::nullopt;
+    widths.push_back(*metres);
+    begin = end + 1;
+  }
+  double sum = 0;
+  for (const double width : widths) sum += width;
+  const auto [low, high] = std::minmax_element(widths.begin(), widths.end());
+  return WrittenWidth{sum / static_cast<double>(widths.size()), (*high - *low) / 2};
+}
+
+bool is_width_table(std::string_view name) { return find_width_table(name).has_value(); }
 
 WidthRules::WidthRules(const WidthConfig& config, const std::filesystem::path& table_file) : config_(config) {
-  if (!config_.classes) return;
-  if (!is_width_table(config_.classes->table)) {
-    table_ = read_table(table_file);
-    return;
-  }
-  for (const auto& entry : built_in(config_.classes->table)) table_[std::string(entry.name)] = entry.metres;
+  if (config_.classes) table_ = read_width_table(find_width_table(config_.classes->table).value_or(table_file));
 }
 
 std::vector<std::string> WidthRules::fields() const {
   std::vector<std::string> fields;
-  if (config_.attribute) fields.push_back(*config_.attribute);
-  if (config_.lanes) fields.push_back(*config_.lanes);
+  for (const auto& field : {config_.attribute, config_.attribute_end, config_.lanes, config_.oneway})
+    if (field) fields.push_back(*field);
   if (config_.classes) fields.push_back(config_.classes->field);
   return fields;
 }
 
-std::optional<LineWidth> WidthRules::width_of(const std::map<std::string, std::string>& attributes) const {
-  const auto believed = [&](std::optional<double> metres) {
-    return metres && *metres >= config_.min_m && *metres <= config_.max_m;
-  };
-  if (const auto text = value_of(attributes, config_.attribute)) {
-    const auto metres = parse_width_m(*text);
-    if (believed(metres)) return LineWidth{*metres, "attribute"};
-  }
-  if (const auto text = value_of(attributes, config_.lanes)) {
-    const auto lanes = parse_lanes(*text);
-    const auto metres = lanes ? std::optional(*lanes * config_.lane_m + config_.shoulder_m) : std::nullopt;
-    if (believed(metres)) return LineWidth{*metres, "lanes"};
-  }
-  if (config_.classes) {
-    const auto text = value_of(attributes, config_.classes->field);
-    const auto entry = text ? table_.find(lower(trimmed(*text))) : table_.end();
-    if (entry != table_.end() && believed(entry->second)) return LineWidth{entry->second, "classes"};
-  }
-  if (config_.constant_m) return LineWidth{*config_.constant_m, "constant"};
+std::optional<LineWidth> WidthRules::width_of(const WidthQuery& query) const {
+  using Rule = std::optional<LineWidth> (WidthRules::*)(const WidthQuery&) const;
+  static constexpr std::array<std::pair<std::string_view, Rule>, 5> kRules{{{"attribute", &WidthRules::by_attribute},
+                                                                            {"lanes", &WidthRules::by_lanes},
+                                                                            {"classes", &WidthRules::by_class},
+                                                                            {"areas", &WidthRules::by_area},
+                                                                            {"constant", &WidthRules::by_constant}}};
+  for (const auto& name : config_.order)
+    for (const auto& [rule, apply] : kRules)
+      if (rule == name)
+        if (auto width = (this->*apply)(query)) {
+          width->rule = rule;
+          return width;
+        }
   return std::nullopt;
+}
+
+const ClassWidth* WidthRules::class_of(const Attributes& attributes) const {
+  if (!config_.classes) return nullptr;
+  const auto text = value_of(attributes, config_.classes->field);
+  const auto entry = text ? table_.find(lower_case(trimmed(*text))) : table_.end();
+  return entry == table_.end() ? nullptr : &entry->second;
+}
+
+bool WidthRules::is_oneway(const Attributes& attributes) const {
+  const auto text = value_of(attributes, config_.oneway);
+  if (!text) return false;
+  const auto value = lower_case(trimmed(*text));
+  return value == "yes" || value == "true" || value == "1" || value == "-1" || value == "reverse";
+}
+
+bool WidthRules::is_believed(double metres, const Attributes& attributes) const {
+  const ClassWidth* limits = class_of(attributes);
+  const double least = limits ? limits->min_m.value_or(config_.min_m) : config_.min_m, most = limits ? limits->max_m.value_or(config_.max_m) : config_.max_m;
+  return metres >= least && metres <= most;
+}
+
+std::optional<LineWidth> WidthRules::by_attribute(const WidthQuery& query) const {
+  const auto text = value_of(query.attributes, config_.attribute);
+  const auto width = text ? parse_widths_m(*text) : std::nullopt;
+  if (!width || !is_believed(width->metres, query.attributes)) return std::nullopt;
+  LineWidth out{width->metres, std::max(width->spread_m, width->metres * kAttributeSigma), {}, *config_.attribute + " = " + std::string(*text), {}};
+  if (const auto end_text = value_of(query.attributes, config_.attribute_end)) {
+    const auto end = parse_width_m(*end_text);
+    if (end && is_believed(*end, query.attributes)) {
+      out.end_m = end;
+      out.source += ", " + *config_.attribute_end + " = " + std::string(*end_text);
+    }
+  }
+  return out;
+}
+
+std::optional<LineWidth> WidthRules::by_lanes(const WidthQuery& query) const {
+  const auto text = value_of(query.attributes, config_.lanes);
+  auto lanes = text ? parse_lanes(*text) : std::nullopt;
+  if (!lanes) return std::nullopt;
+  const bool is_doubled = config_.lanes_per_direction && !is_oneway(query.attributes);
+  if (is_doubled) *lanes *= 2;
+  const ClassWidth* road = class_of(query.attributes);
+  const double lane_m = config_.lane_m.value_or(road ? road->lane_m.value_or(kLaneM) : kLaneM);
+  const double metres = *lanes * lane_m + config_.shoulder_m;
+  if (!is_believed(metres, query.attributes)) return std::nullopt;
+  return LineWidth{metres, metres * kLanesSigma, {}, *config_.lanes + " = " + std::string(*text) + (is_doubled ? " x 2" : "") + " x " + short_number(lane_m) + " m" + (config_.shoulder_m > 0 ? " + " + short_number(config_.shoulder_m) + " m" : ""), {}};
+}
+
+std::optional<LineWidth> WidthRules::by_class(const WidthQuery& query) const {
+  const ClassWidth* road = class_of(query.attributes);
+  if (!road) return std::nullopt;
+  const bool is_half = road->oneway_m && is_oneway(query.attributes);
+  const double metres = is_half ? *road->oneway_m : road->metres;
+  return LineWidth{metres, road->sigma_m.value_or(metres * kClassSigma), {}, config_.classes->field + " = " + std::string(*value_of(query.attributes, config_.classes->field)) + (is_half ? ", one way" : "") + " (" + config_.classes->table + ")", {}};
+}
+
+std::optional<LineWidth> WidthRules::by_area(const WidthQuery& query) const {
+  if (!areas_ || !config_.areas) return std::nullopt;
+  const auto road_class = config_.classes ? value_of(query.attributes, config_.classes->field) : std::nullopt;
+  const auto found = areas_->find(query.middle, road_class ? lower_case(trimmed(*road_class)) : "");
+  if (!found || !is_believed(found->metres, query.attributes)) return std::nullopt;
+  return LineWidth{found->metres, found->metres * kAreaSigma, {}, config_.areas->width + " of area " + found->id, {}};
+}
+
+std::optional<LineWidth> WidthRules::by_constant(const WidthQuery&) const {
+  if (!config_.constant_m) return std::nullopt;
+  return LineWidth{*config_.constant_m, *config_.constant_m * kConstantSigma, {}, "constant_m", {}};
 }
 
 }  // namespace tilewright::pipeline

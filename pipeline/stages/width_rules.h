@@ -10,36 +10,62 @@
 #include <vector>
 
 #include "pipeline/config/label_config.h"
+#include "pipeline/io/width_table.h"
+#include "pipeline/stages/width_areas.h"
 
 namespace tilewright::pipeline {
 
-/// Metres in "7", "7 m", "7,5", "23'", "23 ft", "12'6\""; nullopt for other units, signs, zero,
-/// ranges and anything else.
-std::optional<double> parse_width_m(std::string_view text);
+/// A width as people write it: one, or several with semicolons between them.
+struct WrittenWidth {
+  double metres = 0;    ///< the mean of several
+  double spread_m = 0;  ///< half of what they differ
+};
+/// nullopt if any of them is not one for parse_width_m.
+std::optional<WrittenWidth> parse_widths_m(std::string_view text);
 
 struct LineWidth {
-  double metres = 0;
-  std::string_view rule;  ///< attribute, lanes, classes or constant: kept per object
+  double metres = 0, sigma_m = 0;  ///< 68 % of such lines are this near
+  std::string_view rule;           ///< attribute, lanes, classes, areas or constant: kept per object
+  std::string source;              ///< what it was read from: "largeur = 4"
+  std::optional<double> end_m;     ///< at the end of a line whose width changes
 };
 
-/// The rules of one layer, in the order attribute, lanes, classes, constant. Values outside
-/// [min_m, max_m] are not believed; the constant is.
+/// A line that asks for its width.
+struct WidthQuery {
+  const std::map<std::string, std::string>& attributes;
+  geometry::MapXY middle;  ///< in the CRS of the areas
+};
+
+/// The rules of one layer in the job's order. An attribute and lanes are believed within the limits of the
+/// road's class in the table, else within [min_m, max_m]; the constant always is.
 class WidthRules {
  public:
-  /// `table_file`: where `classes.table` lies if it is a CSV of class and metres; throws
-  /// Error::config with file and line for one that cannot be read.
+  /// `table_file`: where `classes.table` lies if it is a CSV of the job. Throws Error::config for one that
+  /// cannot be read.
   WidthRules(const WidthConfig& config, const std::filesystem::path& table_file);
+  /// Polygons of `areas`; outlives the rules.
+  void set_areas(const WidthAreas* areas) { areas_ = areas; }
   /// Attributes that the rules look at.
   [[nodiscard]] std::vector<std::string> fields() const;
-  [[nodiscard]] std::optional<LineWidth> width_of(
-      const std::map<std::string, std::string>& attributes) const;
+  [[nodiscard]] std::optional<LineWidth> width_of(const WidthQuery& query) const;
 
  private:
+  using Attributes = std::map<std::string, std::string>;
+  [[nodiscard]] const ClassWidth* class_of(const Attributes& attributes) const;
+  [[nodiscard]] bool is_oneway(const Attributes& attributes) const;
+  [[nodiscard]] std::optional<LineWidth> by_attribute(const WidthQuery& query) const;
+  [[nodiscard]] std::optional<LineWidth> by_lanes(const WidthQuery& query) const;
+  [[nodiscard]] std::optional<LineWidth> by_class(const WidthQuery& query) const;
+  [[nodiscard]] std::optional<LineWidth> by_area(const WidthQuery& query) const;
+  [[nodiscard]] std::optional<LineWidth> by_constant(const WidthQuery& query) const;
+  [[nodiscard]] bool is_believed(double metres, const Attributes& attributes) const;
+
   WidthConfig config_;
-  std::map<std::string, double, std::less<>> table_;  ///< class in lower case: metres
+  WidthTable table_;
+  const WidthAreas* areas_ = nullptr;
 };
 
-/// Built-in tables: osm (highway), france (BD TOPO nature or importance), spacenet (road_type).
+/// Is this the name of a table that comes with the program?
 bool is_width_table(std::string_view name);
 
 }  // namespace tilewright::pipeline

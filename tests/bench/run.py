@@ -15,6 +15,7 @@ from pathlib import Path
 
 import chips
 import graph_bench
+import label_bench
 import numpy as np
 import rasterio
 from rasterio.features import rasterize
@@ -170,6 +171,7 @@ def measure(folder):
     places = manifest.execute("select ulx, uly from location order by location_id").fetchall()
     peer = clock(lambda: peer_labels(folder, places), 2)
     yield ("label", len(places) / ours, "masks/s", len(places) / peer, "shapely STRtree + rasterio.features + numpy.save, one thread")
+    yield from label_bench.rows(BIN / "tilewright-label-bench")
     inner = micro(folder)
     peer = clock(lambda: peer_headers(files))
     yield ("headers", inner["headers"]["items_per_second"], "files/s", RASTERS / peer, "rasterio open + bounds + CRS")

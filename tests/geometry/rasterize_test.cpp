@@ -10,6 +10,8 @@
 #include <random>
 #include <vector>
 
+#include "geometry/buffer.h"
+
 namespace tilewright::geometry {
 namespace {
 
@@ -226,6 +228,95 @@ TEST(FillLine, WindowsEqualTheCutOfTheMosaic) {
                     whole[static_cast<std::size_t>((window.row + row) * 100 + window.col + col)]);
     }
   }
+}
+
+/// Is the centre within the half width of any segment, taken at the nearest place of that segment?
+bool within_taper(const WideLine& line, MapXY p, double slack) {
+  for (std::size_t k = 0; k + 1 < line.line.size(); ++k) {
+    const MapXY b = line.scale.metres({line.line[k + 1].x - line.line[k].x, line.line[k + 1].y - line.line[k].y});
+    const MapXY q = line.scale.metres({p.x - line.line[k].x, p.y - line.line[k].y});
+    const double s = std::clamp((q.x * b.x + q.y * b.y) / (b.x * b.x + b.y * b.y), 0.0, 1.0);
+    const double half = line.half_widths_m[k] + s * (line.half_widths_m[k + 1] - line.half_widths_m[k]);
+    if (std::hypot(q.x - s * b.x, q.y - s * b.y) <= half + slack) return true;
+  }
+  return false;
+}
+
+TEST(FillLine, AWidthThatChangesIsTakenAtEachPlaceOfTheLine) {
+  std::mt19937 random(71);
+  const Affine affine{1, 0, 0, 0, -1, 0};
+  std::int64_t painted = 0;
+  for (int k = 0; k < 300; ++k) {
+    WideLine line{{}, 0, true, true, k % 3 == 0 ? GroundScale{0.6, 0.05, -0.1, 0.9} : GroundScale{}, {}};
+    for (int c = 0; c < 2 + k % 3; ++c) {
+      line.line.push_back({static_cast<double>(random() % 60), -static_cast<double>(random() % 60)});
+      line.half_widths_m.push_back(random() % 90 / 10.0);
+    }
+    Bytes whole(60 * 60);
+    painted += fill_line({{affine, {0, 0, 60, 60}}, whole}, line, std::uint8_t{1});
+    for (int row = 0; row < 60; ++row)
+      for (int col = 0; col < 60; ++col) {
+        const MapXY p = affine.map_from_pixel({col + 0.5, row + 0.5});
+        const bool is_painted = whole[static_cast<std::size_t>(row * 60 + col)] != 0;
+        ASSERT_TRUE(is_painted || !within_taper(line, p, -1e-9)) << k << ": " << col << ", " << row;
+        ASSERT_TRUE(!is_painted || within_taper(line, p, 1e-9)) << k << ": " << col << ", " << row;
+      }
+    for (int tile = 0; tile < 9; ++tile) {
+      const Window window{20 * (tile % 3), 20 * (tile / 3), 20, 20};
+      Bytes part(20 * 20);
+      fill_line({{affine, window}, part}, line, std::uint8_t{1});
+      for (int row = 0; row < 20; ++row)
+        for (int col = 0; col < 20; ++col)
+          ASSERT_EQ(part[static_cast<std::size_t>(row * 20 + col)], whole[static_cast<std::size_t>((window.row + row) * 60 + window.col + col)]);
+    }
+  }
+  EXPECT_GT(painted, 100000);
+}
+
+TEST(FillLine, LinesOfSeveralWidthsCloseTheirJunctionAndAreFlatWhereTheyEnd) {
+  const Affine affine{0.25, 0, 0, 0, -0.25, 0};
+  const MapXY node{30, -30};
+  const struct { double angle, half; } arms[] = {{0.2, 5}, {1.9, 2}, {3.6, 3.5}, {5.1, 1}};
+  Bytes pixels(240 * 240);
+  for (const auto& arm : arms)
+    fill_line({{affine, {0, 0, 240, 240}}, pixels}, {{node, {node.x + 20 * std::cos(arm.angle), node.y + 20 * std::sin(arm.angle)}}, arm.half, true, false, {}, {}}, std::uint8_t{1});
+  for (int row = 0; row < 240; ++row)
+    for (int col = 0; col < 240; ++col) {
+      const MapXY p = affine.map_from_pixel({col + 0.5, row + 0.5}), q{p.x - node.x, p.y - node.y};
+      bool inside = false, on_edge = false;
+      for (const auto& arm : arms) {
+        const double along = q.x * std::cos(arm.angle) + q.y * std::sin(arm.angle), across = q.y * std::cos(arm.angle) - q.x * std::sin(arm.angle);
+        const double distance = along < 0 ? std::hypot(along, across) : std::abs(across);
+        inside |= along <= 20 && distance <= arm.half;
+        on_edge |= std::abs(distance - arm.half) < 1e-9 || std::abs(along - 20) < 1e-9;
+      }
+      if (!on_edge) {
+        ASSERT_EQ(pixels[static_cast<std::size_t>(row * 240 + col)] != 0, inside) << col << ", " << row;
+      }
+    }
+}
+
+TEST(Buffer, PaintsWhatTheLinePaints) {
+  std::mt19937 random(73);
+  const Affine affine{0.5, 0, 0, 0, -0.5, 0};
+  for (int k = 0; k < 60; ++k) {
+    WideLine line{{}, 1.0 + random() % 50 / 10.0, k % 2 == 0, k % 3 == 0, k % 4 == 0 ? GroundScale{0.7, 0.05, -0.1, 1.1} : GroundScale{}, {}};
+    for (int c = 0; c < 2 + k % 4; ++c) line.line.push_back({20.0 + random() % 60, -20.0 - random() % 60});
+    if (k % 5 == 0)
+      for (std::size_t c = 0; c < line.line.size(); ++c) line.half_widths_m.push_back(1.0 + random() % 60 / 10.0);
+    Bytes by_distance(200 * 200), by_polygon(200 * 200);
+    fill_line({{affine, {0, 0, 200, 200}}, by_distance}, line, std::uint8_t{1});
+    const auto outline = buffer(line, 32);
+    fill_polygons({{affine, {0, 0, 200, 200}}, by_polygon}, outline, std::uint8_t{1});
+    std::int64_t both = 0, any = 0;
+    for (std::size_t n = 0; n < by_distance.size(); ++n) both += by_distance[n] & by_polygon[n], any += by_distance[n] | by_polygon[n];
+    ASSERT_GT(any, 0);
+    EXPECT_GT(static_cast<double>(both) / static_cast<double>(any), 0.985) << k;
+  }
+  EXPECT_NEAR(planar_area(buffer({{{0, 0}, {100, 0}}, 3, false, false, {}, {}})), 600, 1e-6);
+  EXPECT_NEAR(planar_area(buffer({{{0, 0}, {100, 0}}, 3, true, true, {}, {}}, 64)), 600 + std::numbers::pi * 9, 0.02);
+  EXPECT_NEAR(planar_area(buffer({{{0, 0}, {100, 0}}, 3, false, false, {0.5, 0, 0, 1}, {}})), 600, 1e-6) << "a map unit is half a metre to the east: 100 x 6 units";
+  EXPECT_TRUE(buffer({{{5, 5}, {5, 5}}, 3, false, true, {}, {}}).empty());
 }
 
 TEST(FillLine, BoundsHoldTheLineWithItsWidth) {

@@ -51,7 +51,8 @@ TEST_P(Config, FindsItsFilesAndTheFieldsOfItsLayers) {
   if (!fs::exists(kSource / "../shared/data")) GTEST_SKIP() << "needs the sample data at ../shared/data";
   const auto job = load_job(GetParam());
   for (const auto& [name, source] : job.sources) {
-    for (const auto& pattern : source.files) EXPECT_FALSE(glob_files(job, pattern).empty()) << name << ": " << pattern;
+    for (const auto& pattern : source.files)
+      EXPECT_TRUE(pattern.starts_with("ground:") || !glob_files(job, pattern).empty()) << name << ": " << pattern;  // configs/ground.sh writes these
     for (const auto& quality : source.quality)
       EXPECT_TRUE(!quality.files || !glob_files(job, *quality.files).empty()) << quality.files.value_or("");
   }
@@ -64,7 +65,8 @@ TEST_P(Config, FindsItsFilesAndTheFieldsOfItsLayers) {
     if (layer.class_rule.by_field) wanted.push_back(layer.class_rule.by_field->field);
     if (layer.width && layer.width->lanes) wanted.push_back(*layer.width->lanes);
     if (layer.width && layer.width->attribute) wanted.push_back(*layer.width->attribute);
-    EXPECT_FALSE(read_vector_layer(job.resolve(*layer.vector), layer.layer.value_or(""), wanted, {}).features.empty()) << name;
+    for (const auto& file : glob_files(job, *layer.vector))
+      EXPECT_FALSE(read_vector_layer(file.absolute, layer.layer.value_or(""), wanted, {}).features.empty()) << name;
   }
 }
 
@@ -74,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(All, Config, testing::ValuesIn(config_files()),
 TEST(Configs, ThereIsOneForEachSetThatTheManualNames) {
   std::set<std::string> names;
   for (const auto& file : config_files()) names.insert(file.stem().string());
-  for (const char* name : {"landsat8_ny", "landsat8_ny_b2", "naip_utm17_utm18", "naip_nd", "slovenia", "alexandria", "vegas_roads", "kampala", "enmap_potsdam", "nasty", "eurosat", "majortom_thailand", "ssl4eo_punjab", "ssl4eo_punjab_pairs", "slovenia_landuse", "enmap_points", "sen1floods", "elkton", "bigearthnet"})
+  for (const char* name : {"landsat8_ny", "landsat8_ny_b2", "naip_utm17_utm18", "naip_nd", "slovenia", "alexandria", "vegas_roads", "kampala", "enmap_potsdam", "nasty", "eurosat", "majortom_thailand", "ssl4eo_punjab", "ssl4eo_punjab_pairs", "slovenia_landuse", "enmap_points", "sen1floods", "elkton", "bigearthnet", "olemps_roads", "helsinki_osm", "vegas_two_sources", "vegas_mask"})
     EXPECT_TRUE(names.contains(name)) << name;
 }
 

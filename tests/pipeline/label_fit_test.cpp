@@ -9,6 +9,7 @@
 #include <string>
 
 #include "geometry/error.h"
+#include "pipeline/io/vector_layer.h"
 #include "tests/pipeline/label_world.h"
 
 namespace tilewright::pipeline {
@@ -95,7 +96,7 @@ TEST(LabelFit, WithoutItTheRulesAreAll) {
   world.run();
   const auto objects = index::label_objects(world.manifest(), "roads");
   EXPECT_EQ(objects.at(0).rule, "attribute");
-  EXPECT_FALSE(objects.at(0).width_sigma_m);
+  EXPECT_NEAR(*objects.at(0).width_sigma_m, 0.72, 1e-9) << "that of the rule";
 }
 
 TEST(LabelFit, AFileThatIsNoRasterIsAnErrorWithItsName) {
@@ -111,6 +112,60 @@ TEST(LabelFit, AFileThatIsNoRasterIsAnErrorWithItsName) {
   }
 }
 
+/// Brightness of a road of 7 m in grass, in numbers of 8 bits.
+double brightness(int, int col, int row) {
+  const double x = col, y = row;
+  const double grass = 70 + 25 * std::sin(0.9 * x + 0.4 * y) + 20 * std::sin(0.5 * x - 1.1 * y) + 12 * std::sin(1.3 * x + 2.1 * y);
+  return std::abs(row - 100) <= 3 ? 120 + 2 * std::sin(2.1 * x + 1.7 * y) : grass;
+}
+
+TEST(LabelFit, AnImageIsEvidenceToo) {
+  World world(kMetre, {kWindow});
+  make(world, "image.tif");
+  TinyRaster raster;
+  raster.width = raster.height = kSize;
+  raster.bands = 2;
+  raster.type = GDT_Byte;
+  raster.transform = std::vector<double>{500000, 1, 0, 5000240, 0, -1};
+  raster.pixel = [](int band, int col, int row) { return band == 1 ? brightness(band, col, row) : 100.0 + (col * 7 + row * 13) % 5; };
+  write_raster(world.path("image.tif"), raster);
+  Features roads;
+  roads.line({{500010, 5000142}, {500230, 5000142}}, "\"width\":\"5\"");
+  world.write("r.geojson", roads.text());
+  auto& layer = world.job.layers.front().second;
+  layer.width->fit_band = 2;
+  layer.width->fit_evidence = FitEvidence::image;
+  layer.exports = {"centre", "buffer"};
+  world.run();
+  const auto object = index::label_objects(world.manifest(), "roads").at(0);
+  EXPECT_EQ(object.rule, "fitted");
+  EXPECT_NEAR(*object.width_m, 7, 1);
+  EXPECT_NEAR(*object.offset_m, -2.5, 1);
+  EXPECT_EQ(object.source, "prior: width = 5");
+  const auto centre = read_vector_layer(world.path("work/vectors/roads_centre.geojson"), "", {"object_id", "width_m"}, {});
+  ASSERT_EQ(centre.features.size(), 1U);
+  const geometry::Transform to_map(geometry::wgs84(), geometry::Crs::from_epsg(32633));
+  for (const auto& p : centre.features[0].lines.at(0)) EXPECT_NEAR(to_map(p)->y, 5000139.5, 1.5);
+  const auto outline = read_vector_layer(world.path("work/vectors/roads_buffer.geojson"), "", {"object_id", "rule"}, {});
+  ASSERT_EQ(outline.features.size(), 1U);
+  EXPECT_NEAR(geometry::geodesic_area_m2(*geometry::geographic(outline.features[0].polygons, outline.crs)), 220 * *object.width_m, 15);
+  const auto drawn = world.mask("roads", geometry::location_id(kMetre, kWindow));
+  EXPECT_EQ(drawn.at(static_cast<std::size_t>((kSize - 142 - 1) * kSize + 100)), 1) << "the line itself is not moved";
+  layer.exports.clear();
+  world.run();
+  EXPECT_FALSE(std::filesystem::exists(world.path("work/vectors/roads_centre.geojson")));
+}
+
+double distance_to(const geometry::MapLine& line, geometry::MapXY p) {
+  double least = 1e9;
+  for (std::size_t k = 0; k + 1 < line.size(); ++k) {
+    const double dx = line[k + 1].x - line[k].x, dy = line[k + 1].y - line[k].y;
+    const double t = std::clamp(((p.x - line[k].x) * dx + (p.y - line[k].y) * dy) / (dx * dx + dy * dy), 0.0, 1.0);
+    least = std::min(least, std::hypot(p.x - line[k].x - t * dx, p.y - line[k].y - t * dy));
+  }
+  return least;
+}
+
 TEST(LabelFitReal, TheForestRoadOfQuebecHasItsWidth) {
   TILEWRIGHT_NEEDS_DATA("B-quebec-dtm-forest-road");
   const auto folder = real_data() / "B-quebec-dtm-forest-road";
@@ -121,10 +176,16 @@ TEST(LabelFitReal, TheForestRoadOfQuebecHasItsWidth) {
   config.width->constant_m = 8;
   LabelObjects objects =
       read_label_objects("roads", config, {folder / "j5gr_centerline_971487.gpkg", "", ""}, {});
-  fit_widths(objects, folder / "j5gr_dtm.tif", {});
+  const auto centres = fit_widths(objects, folder / "j5gr_dtm.tif", *config.width, {});
   ASSERT_EQ(objects.rows.size(), 1U);
   EXPECT_EQ(objects.rows[0].rule, "fitted");
   EXPECT_NEAR(*objects.rows[0].width_m, 8.2, 1.5);
+  ASSERT_EQ(centres.size(), 1U);
+  const auto corrected = read_vector_layer(folder / "j5gr_centerline_971487.gpkg", "corrected", {}, {});
+  const geometry::Transform to_map(geometry::wgs84(), corrected.crs);
+  double sum = 0;
+  for (const auto& p : centres[0].centre) sum += distance_to(corrected.features.at(0).lines.at(0), *to_map({p.lon_deg, p.lat_deg}));
+  EXPECT_LE(sum / static_cast<double>(centres[0].centre.size()), 1.5) << "it starts at 6.80 m";
   RecordProperty("width_m", std::to_string(*objects.rows[0].width_m));
 }
 

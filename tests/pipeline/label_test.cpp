@@ -279,6 +279,7 @@ TEST(LabelReal, LandUsePolygonsBurnToTheReferenceRaster) {
   config.vector = "LULC.gpkg";
   config.layer = "LULC";
   config.extent.kind = ExtentKind::all;
+  config.where = "LULC_ID > 0";  // 0 is no land use
   config.class_rule.by_field = FieldClasses{"LULC_ID", {{"1", 1}, {"2", 2}, {"3", 3}, {"4", 4}, {"8", 8}}};
   LabelObjects objects = read_label_objects("lulc", config, {folder / "LULC.gpkg", "", ""}, {});
   LabelGround ground;

@@ -66,6 +66,21 @@ TEST(Report, NeedsNoNetworkAndNamesTheLicenceOfItsCharts) {
   EXPECT_NE(html.find("MIT licence"), std::string::npos);
 }
 
+TEST(Report, LabelsAreCountedByRuleAndReason) {
+  const auto manifest = index::Manifest::open(world().job.workspace() / "manifest.gpkg", index::Manifest::Mode::read_only);
+  ASSERT_EQ(world().data["labels"].size(), world().job.layers.size());
+  for (const auto& layer : world().data["labels"]) {
+    const auto objects = index::label_objects(manifest, layer["layer"].get<std::string>());
+    ASSERT_FALSE(objects.empty());
+    EXPECT_EQ(layer["objects"], objects.size());
+    EXPECT_EQ(layer["drawn"].get<std::size_t>() + layer["repaired"].get<std::size_t>() + layer["rejected"].get<std::size_t>(), objects.size());
+    std::size_t by_rule = 0;
+    for (const auto& rule : layer["rules"]) by_rule += rule["objects"].get<std::size_t>();
+    EXPECT_EQ(by_rule + layer["rejected"].get<std::size_t>(), objects.size());
+  }
+  EXPECT_NE(world().html.find("width by rule"), std::string::npos);
+}
+
 TEST(Report, CountsAddUpAndAgreeWithTheManifest) {
   const auto& counts = world().data["counts"];
   std::int64_t tiles = 0, files = 0;

@@ -14,6 +14,13 @@ status=0
 "$tilewright" report "$region/job.yaml" >/dev/null
 workspace=$region/work
 echo
+# What curation found, and what it gained: the same network on all labels as they came, on the curated and on the repaired ones.
+sed -n '/id="noise"/,/<\/section>/p' "$workspace/report.html" | sed -n '/^<p>Of/,/<\/p>/p' | sed 's/<[^>]*>//g'
+for run in unet_noisy unet unet_repaired; do
+  iou=$(sed -n '/"test"/,$ s/.*"iou_macro": *\([0-9.]*\).*/\1/p' "$workspace/runs/$run/evaluation.json" | head -1)
+  printf 'test IoU %-14s %.3f   (against the true buildings)\n' "$run" "$iou"
+done
+echo
 echo "report   $workspace/report.html"
 for map in "$workspace"/predictions/*.tif; do echo "map      $map"; done
 for metrics in "$workspace"/runs/*/metrics.jsonl; do echo "metrics  $metrics"; done

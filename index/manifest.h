@@ -84,6 +84,7 @@ void remove_mask(Manifest&, const std::string& location_id, const std::string& l
 /// second removes its rows.
 void forget_view_places(Manifest&, const std::string& source);
 void remove_masks(Manifest&, const std::string& layer);
+void remove_label_objects(Manifest&, const std::string& layer);
 /// All label objects, targets, and rejections of the label stage; masks stay.
 void remove_labels(Manifest&);
 /// What lies in the shard has to be made again, and comes back there.
@@ -129,6 +130,7 @@ std::vector<LabelObjectRow> label_objects(const Manifest&, const std::string& la
 std::vector<ScoreRow> scores(const Manifest&, const std::string& layer = "", const std::string& metric = "");
 std::vector<VerdictRow> verdicts(const Manifest&);  ///< location_id, layer, in the order given
 std::vector<SplitRow> splits(const Manifest&, const std::string& name);
+std::vector<SubsetRow> subsets(const Manifest&);  ///< name
 std::vector<std::string> subset_members(const Manifest&, const std::string& name);
 std::vector<RejectionRow> rejections(const Manifest&, const std::string& stage = "");
 std::optional<StageRunRow> stage_run(const Manifest&, const std::string& stage);

@@ -56,6 +56,8 @@ void remove_masks(Manifest& m, const std::string& layer) {
   write(m, "forgetting numbers of shards", "DELETE FROM meta WHERE \"key\" = 'shards/next/' || ?1", layer);
 }
 
+void remove_label_objects(Manifest& m, const std::string& layer) { write(m, "removing label objects", "DELETE FROM label_object WHERE layer = ?1", layer); }
+
 void remove_labels(Manifest& m) {
   write(m, "removing label objects", "DELETE FROM label_object");
   write(m, "removing targets", "DELETE FROM target");

@@ -90,6 +90,12 @@ std::vector<SplitRow> splits(const Manifest& m, const std::string& name) {
   return rows;
 }
 
+std::vector<SubsetRow> subsets(const Manifest& m) {
+  std::vector<SubsetRow> out;
+  each_row(m, "reading subsets", "SELECT name, rule FROM subset ORDER BY name", [&](SQLite::Statement& row) { out.push_back({row.getColumn(0).getString(), row.getColumn(1).getString()}); });
+  return out;
+}
+
 std::vector<std::string> subset_members(const Manifest& m, const std::string& name) {
   std::vector<std::string> ids;
   each_row(m, "reading a subset", "SELECT location_id FROM subset_member WHERE name = ?1 ORDER BY location_id",

@@ -117,6 +117,10 @@ struct ScoreRow {
   double value = 0;
 };
 
+struct SubsetRow {
+  std::string name, rule;
+};
+
 struct VerdictRow {
   std::string location_id, layer, verdict;  ///< accept | reject | skip; the last one given counts
   std::string who;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "index/location_pairs.h"
 
@@ -16,13 +17,14 @@ bool is_judged(const std::string& part) { return part != "train" && part != "gua
 
 /// Names that occur in train.
 struct TrainNames {
-  std::set<std::string> scenes, locations, contents;
+  std::set<std::string> scenes, locations, contents, objects;
 
   explicit TrainNames(std::span<const AuditedSample> samples) {
     for (const auto& sample : samples) {
       if (sample.part != "train") continue;
       scenes.insert(sample.where.tile_ids.begin(), sample.where.tile_ids.end());
       contents.insert(sample.contents.begin(), sample.contents.end());
+      objects.insert(sample.objects.begin(), sample.objects.end());
       if (!sample.location.empty()) locations.insert(sample.location);
     }
   }
@@ -30,6 +32,13 @@ struct TrainNames {
 
 bool shares(const std::vector<std::string>& names, const std::set<std::string>& others) {
   return std::ranges::any_of(names, [&](const auto& name) { return others.contains(name); });
+}
+
+ThumbnailIndex train_thumbnails(std::span<const AuditedSample> samples) {
+  std::vector<Thumbnail> all;
+  for (const auto& sample : samples)
+    if (sample.part == "train") all.insert(all.end(), sample.thumbnails.begin(), sample.thumbnails.end());
+  return ThumbnailIndex(std::move(all));
 }
 
 /// Indices into `samples` of those with a place, and their locations side by side.
@@ -76,6 +85,8 @@ PartAudit summed(const std::string& part, const std::vector<Leakage>& members) {
     sum.location += one.location;
     sum.ground += one.ground;
     sum.content += one.content;
+    sum.near_content += one.near_content;
+    sum.object += one.object;
     sum.any += one.any();
     if (one.nearest_m) distances.push_back(*one.nearest_m);
   }
@@ -101,7 +112,10 @@ SplitAudit audit_samples(std::span<const AuditedSample> samples) {
   audit.knows_locations = on_both_sides(samples, [](const AuditedSample& s) { return !s.location.empty(); });
   audit.knows_contents = on_both_sides(samples, [](const AuditedSample& s) { return !s.contents.empty(); });
   audit.knows_places = on_both_sides(samples, [](const AuditedSample& s) { return s.where.epsg != 0; });
+  audit.knows_thumbnails = on_both_sides(samples, [](const AuditedSample& s) { return !s.thumbnails.empty(); });
+  audit.knows_objects = on_both_sides(samples, [](const AuditedSample& s) { return !s.objects.empty(); });
   const TrainNames train(samples);
+  const auto pictures = train_thumbnails(samples);
   for (std::size_t n = 0; n < samples.size(); ++n) {
     const auto& sample = samples[n];
     audit.train += sample.part == "train";
@@ -110,6 +124,8 @@ SplitAudit audit_samples(std::span<const AuditedSample> samples) {
     if (!is_judged(sample.part)) continue;
     audit.of[n].scene = shares(sample.where.tile_ids, train.scenes);
     audit.of[n].content = shares(sample.contents, train.contents);
+    audit.of[n].near_content = std::ranges::any_of(sample.thumbnails, [&](const auto& picture) { return pictures.has_near_equal(picture); });
+    audit.of[n].object = shares(sample.objects, train.objects);
     audit.of[n].location = train.locations.contains(sample.location);
   }
   find_places(samples, audit.of);

@@ -58,15 +58,16 @@ std::vector<std::string> select_where(const Manifest& m, const std::string& laye
   });
 }
 
-std::vector<std::string> select_top(const Manifest& m, const std::string& layer, const std::string& metric, std::int64_t top) {
+std::vector<std::string> select_top(const Manifest& m, const std::string& layer, const std::string& metric, bool smaller_is_better,
+                                    std::int64_t top) {
   check_metric(m, layer, metric);
   const std::string sql = "SELECT id FROM (SELECT l.location_id AS id, s.value AS value, " + std::string(kVerdict) +
                           " AS verdict FROM location l JOIN score s ON s.location_id = l.location_id "
                           "WHERE s.layer = ?1 AND s.metric = ?2 AND s.tile_id IS NULL AND s.object_id IS NULL) "
-                          "WHERE verdict IS NOT 'reject' ORDER BY verdict IS NOT 'accept', iif(?2 = 'clipped_frac', -value, value) DESC, id LIMIT ?3";
+                          "WHERE verdict IS NOT 'reject' ORDER BY verdict IS NOT 'accept', iif(?4, -value, value) DESC, id LIMIT ?3";
   return with_purpose(m, "selecting the best by " + metric, [&] {
     SQLite::Statement statement(m.database(), sql);
-    bind_all(statement, layer, metric, top);
+    bind_all(statement, layer, metric, top, std::int64_t{smaller_is_better});
     return ids_of(statement);
   });
 }

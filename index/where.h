@@ -17,8 +17,8 @@ void check_where(const std::string& rule);
 /// Location ids of `layer` that match, in order of id; values are bound.
 std::vector<std::string> select_where(const Manifest&, const std::string& layer, const std::string& rule);
 
-/// The `top` locations by metric, best first (clipped_frac: the smallest); ties by location_id.
+/// The `top` locations by metric, best first; ties by location_id. Accepted ones lead, rejected ones are left out.
 std::vector<std::string> select_top(const Manifest&, const std::string& layer, const std::string& metric,
-                                    std::int64_t top);
+                                    bool smaller_is_better, std::int64_t top);
 
 }  // namespace tilewright::index

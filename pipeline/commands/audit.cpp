@@ -4,12 +4,13 @@
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "geometry/error.h"
 #include "index/shard/commit.h"
 #include "pipeline/commands/command.h"
 #include "pipeline/runner/workspace.h"
-#include "pipeline/stages/split_list.h"
+#include "pipeline/stages/split_objects.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -28,10 +29,17 @@ double share_of(const std::string& text) {
   return share;
 }
 
-fs::path place_of(const Invocation& in) {
+/// The job of a job file or workspace: it knows the label objects.
+std::optional<Job> job_of(const Invocation& in) {
   const fs::path place = in.argument;
-  if (place.extension() != ".yaml" && place.extension() != ".yml") return place;
-  const auto workspace = load_job_or_workspace(place, job_options(in)).workspace();
+  const bool is_job = place.extension() == ".yaml" || place.extension() == ".yml";
+  if (!is_job && !fs::exists(place / "job.resolved.yaml")) return std::nullopt;
+  return load_job_or_workspace(place, job_options(in));
+}
+
+fs::path place_of(const Invocation& in, const std::optional<Job>& job) {
+  if (!job) return in.argument;
+  const auto workspace = job->workspace();
   if (!fs::exists(workspace / "manifest.gpkg")) throw Error::config("the workspace " + workspace.string() + " has no manifest yet; run: tilewright run " + in.argument + " --to split");
   return workspace;
 }
@@ -44,7 +52,8 @@ Json json_of(const SplitList& list, const index::SplitAudit& audit) {
   for (const auto& part : audit.parts)
     parts.push_back({{"part", part.part}, {"samples", part.samples}, {"scene_in_train", count(audit.knows_scenes, part.scene)},
                      {"location_in_train", count(audit.knows_locations, part.location)}, {"ground_in_train", count(audit.knows_places, part.ground)},
-                     {"pixels_in_train", count(audit.knows_contents, part.content)}, {"any_in_train", part.any}, {"nearest_train_m", {{"least", number_or_null(part.least_m)}, {"median", number_or_null(part.median_m)}}}});
+                     {"pixels_in_train", count(audit.knows_contents, part.content)}, {"near_equal_pixels_in_train", count(audit.knows_thumbnails, part.near_content)},
+                     {"objects_in_train", count(audit.knows_objects, part.object)}, {"any_in_train", part.any}, {"nearest_train_m", {{"least", number_or_null(part.least_m)}, {"median", number_or_null(part.median_m)}}}});
   return {{"kind", list.kind}, {"samples", list.samples.size()}, {"train", audit.train}, {"guard", audit.guard}, {"without_place", audit.without_place},
           {"parts", parts}, {"worst_share", audit.worst_frac()}, {"notes", list.notes}};
 }
@@ -65,15 +74,16 @@ std::string metres(const std::optional<double>& value) {
 std::string text_of(const SplitList& list, const index::SplitAudit& audit) {
   std::string out = list.kind + ": " + std::to_string(list.samples.size()) + " samples, " + std::to_string(audit.train) + " of train, " + std::to_string(audit.without_place) + " without a place\n";
   char line[256];
-  std::snprintf(line, sizeof line, "%-12s %8s %10s %10s %10s %10s %10s %12s %12s\n", "part", "samples", "scene", "location", "ground", "pixels", "any", "nearest", "median");
+  std::snprintf(line, sizeof line, "%-12s %8s %10s %10s %10s %10s %10s %10s %10s %12s %12s\n", "part", "samples", "scene", "location", "ground", "pixels", "near-equal", "any", "objects", "nearest", "median");
   out += line;
   for (const auto& part : audit.parts) {
     const auto share = [&](std::int64_t count, bool is_known = true) { return is_known ? percent(count, part.samples) : std::string("-"); };
-    std::snprintf(line, sizeof line, "%-12.12s %8lld %10s %10s %10s %10s %10s %12s %12s\n", part.part.c_str(), static_cast<long long>(part.samples), share(part.scene, audit.knows_scenes).c_str(),
-                  share(part.location, audit.knows_locations).c_str(), share(part.ground, audit.knows_places).c_str(), share(part.content, audit.knows_contents).c_str(), share(part.any).c_str(), metres(part.least_m).c_str(), metres(part.median_m).c_str());
+    std::snprintf(line, sizeof line, "%-12.12s %8lld %10s %10s %10s %10s %10s %10s %10s %12s %12s\n", part.part.c_str(), static_cast<long long>(part.samples), share(part.scene, audit.knows_scenes).c_str(),
+                  share(part.location, audit.knows_locations).c_str(), share(part.ground, audit.knows_places).c_str(), share(part.content, audit.knows_contents).c_str(), share(part.near_content, audit.knows_thumbnails).c_str(),
+                  share(part.any).c_str(), share(part.object, audit.knows_objects).c_str(), metres(part.least_m).c_str(), metres(part.median_m).c_str());
     out += line;
   }
-  out += "shares of a part whose scene, location, ground or pixels are in train too; distances to the nearest sample of train; - is not known\n";
+  out += "shares of a part whose scene, location, ground or pixels (equal, or but for compression) are in train too; objects: a label object runs through both, which alone is no leak; distances to the nearest sample of train; - is not known\n";
   for (const auto& note : list.notes) out += note + "\n";
   return out;
 }
@@ -98,7 +108,7 @@ std::string map_of(const SplitList& list, const index::SplitAudit& audit) {
     const auto& leak = audit.of[n];
     features.push_back({{"type", "Feature"}, {"geometry", {{"type", "MultiPolygon"}, {"coordinates", polygons}}},
                         {"properties", {{"id", sample.where.location_id}, {"part", sample.part}, {"scene", leak.scene}, {"location", leak.location}, {"ground", leak.ground},
-                                        {"pixels", leak.content}, {"nearest_train_m", number_or_null(leak.nearest_m)}}}});
+                                        {"pixels", leak.content}, {"near_equal", leak.near_content}, {"objects", leak.object}, {"nearest_train_m", number_or_null(leak.nearest_m)}}}});
   }
   return Json{{"type", "FeatureCollection"}, {"features", features}}.dump(1) + "\n";
 }
@@ -110,7 +120,9 @@ int run_audit(const Invocation& in) {
   if (in.map && fs::exists(*in.map) && !in.overwrite) throw Error::config("--map: " + *in.map + " is there already; name another file, or add --overwrite");
   OpenPolicy policy;
   policy.untrusted = in.untrusted;
-  const auto list = read_split_list(place_of(in), in.scene, policy);
+  const auto job = job_of(in);
+  auto list = read_split_list(place_of(in, job), in.scene, policy);
+  if (job) add_label_objects(list, *job);
   const auto audit = index::audit_samples(list.samples);
   if (in.map) shard::publish_file(*in.map, map_of(list, audit));
   std::cout << (in.json ? json_of(list, audit).dump(2) + "\n" : text_of(list, audit));

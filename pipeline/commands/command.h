@@ -25,7 +25,7 @@ struct Invocation {
   std::string from, to;
   std::vector<std::string> force;
   std::int64_t limit = 0;
-  bool dry_run = false, overwrite = false, replan = false;
+  bool dry_run = false, overwrite = false, replan = false, evaluate = false;
   bool json = false, quiet = false, verbose = false, no_color = false;
   bool list_failpoints = false;
   std::uint64_t seed = 1;                  ///< synth
@@ -34,6 +34,8 @@ struct Invocation {
   bool tiny = false;
   std::optional<std::string> max_leak, map;  ///< audit
   std::string scene;
+  std::string export_to;                     ///< export
+  std::vector<std::string> subsets;
 };
 
 /// Which groups of flags a command has; combined with |.
@@ -50,6 +52,8 @@ enum FlagGroup : unsigned {
   kDoctorFlags = 256,
   kReplanFlag = 512,
   kDryRunFlag = 1024,
+  kEvaluateFlag = 4096,
+  kExportFlags = 8192,  ///< --to --subset
   kAuditFlags = 2048,   ///< --max-leak --scene --map --overwrite
 };
 
@@ -80,6 +84,7 @@ int run_init(const Invocation&);
 int run_check(const Invocation&);
 int run_schema(const Invocation&);
 int run_stage(const Invocation&);    ///< the verbs that are stages
+int run_curate_command(const Invocation&);
 int run_run(const Invocation&);
 int run_status(const Invocation&);
 int run_gc(const Invocation&);
@@ -89,6 +94,7 @@ int run_verify(const Invocation&);
 int run_repair(const Invocation&);
 int run_report(const Invocation&);
 int run_audit(const Invocation&);
+int run_export(const Invocation&);
 int run_synth(const Invocation&);
 int run_doctor(const Invocation&);
 

@@ -25,7 +25,7 @@ constexpr std::array kCommands{
     stage("extract", "cut the views' pixels into shards"),
     stage("label", "draw the masks of every layer into shards"),
     stage("split", "train, val and test without leakage"),
-    stage("curate", "score labels, make subsets by rule"),
+    CommandRow{"curate", "score labels, propose repairs, make subsets by rule", kJob, kJobHelp, "", "", kStage | kEvaluateFlag, run_curate_command},
     stage("dataset", "write datasets: samples, statistics, classes"),
     stage("train", "train the runs, in order"),
     stage("evaluate", "measure every supervised run on val and test"),
@@ -44,6 +44,8 @@ constexpr std::array kCommands{
     CommandRow{"report", "write report.html: one file, no network", kJob, kPlaceHelp, "", "", kJobFlags | kJsonFlag, run_report},
     CommandRow{"audit", "what the parts of a split share: scenes, locations, ground, pixels", "JOB", "job file, workspace, or a split list of another tool: CSV, GeoJSON, folder", "", "",
                kJobFlags | kAuditFlags | kOverwriteFlag | kJsonFlag, run_audit},
+    CommandRow{"export", "write subsets for other tools: GeoPackage layers, split lists, what they share", "JOB", kPlaceHelp, "DIR", "folder to write into",
+               kJobFlags | kExportFlags | kOverwriteFlag | kJsonFlag, run_export},
     CommandRow{"synth", "make a test world with known truth", "KIND", "region or archive", "DIR", "folder to write into", kSynthFlags | kJsonFlag, run_synth},
     CommandRow{"doctor", "versions, libraries, memory, training devices", "", "", "", "", kDoctorFlags | kJsonFlag, run_doctor},
 };

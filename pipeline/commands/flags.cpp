@@ -53,11 +53,16 @@ void add_flags(CLI::App& app, unsigned groups, Invocation& in) {
     app.add_option("--to", in.to, "last stage")->type_name("STAGE");
   }
   if (groups & kReplanFlag) app.add_flag("--replan", in.replan, "plan the views from scratch; locations may move");
+  if (groups & kEvaluateFlag) app.add_flag("--evaluate", in.evaluate, "put noise into the labels and say how well it is found; the workspace stays as it is");
   if (groups & kJobFlags) add_job_flags(app, in);
   if (groups & kMachineFlags) add_machine_flags(app, in);
   if (groups & kStageFlags) add_stage_flags(app, in);
   if (groups & kDryRunFlag) app.add_flag("--dry-run", in.dry_run, "say what would be removed; write nothing");
   if (groups & kSynthFlags) add_synth_flags(app, in);
+  if (groups & kExportFlags) {
+    app.add_option("--to", in.export_to, "what to write: subsets")->type_name("FORMAT");
+    app.add_option("--subset", in.subsets, "only this subset; repeatable; of two, also what differs between them")->type_name("NAME")->allow_extra_args(false);
+  }
   if (groups & kAuditFlags) add_audit_flags(app, in);
   if (groups & kOverwriteFlag) app.add_flag("--overwrite", in.overwrite, "replace a file that is there");
   if (groups & kDoctorFlags) app.add_flag("--list-failpoints", in.list_failpoints, "print the places where tests break this build");

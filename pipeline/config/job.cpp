@@ -116,4 +116,20 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   return best;
 }
 
+std::optional<std::string> repaired_from(const Job& job, const std::string& name) {
+  if (!job.curate || !job.curate->repair) return std::nullopt;
+  for (const auto& layer : job.curate->layers)
+    if (name == layer + "_repaired") return layer;
+  return std::nullopt;
+}
+
+std::vector<std::string> subset_names(const CurateConfig& curate) {
+  std::vector<std::string> names;
+  for (const auto& [name, subset] : curate.subsets) {
+    if (subset.draw.empty()) names.push_back(name);
+    for (const auto count : subset.draw) names.push_back(name + "_" + std::to_string(count));
+  }
+  return names;
+}
+
 }  // namespace tilewright::pipeline

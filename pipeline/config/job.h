@@ -178,39 +178,79 @@ void describe(V&& v, SplitSection& c) {
 struct SubsetConfig {
   std::optional<std::string> where, by;
   std::optional<std::int64_t> top;
+  std::vector<std::int64_t> draw;
+  std::uint64_t seed = 1;
+  std::optional<std::string> stratify;
 };
 template <class V>
 void describe(V&& v, SubsetConfig& c) {
-  v("where", c.where, "rule such as combined >= 0.6"); v("top", c.top, "the best so many", at_least(1));
+  v("where", c.where, "rule such as combined >= 0.6"); v("top", c.top, "the best so many, of those that match where", at_least(1));
   v("by", c.by, "metric that top ranks by; default: combined");
+  v("draw", c.draw, "nested draws of train: each n makes the subset NAME_n, the smaller within the larger");
+  v("seed", c.seed, "seed of draw");
+  v("stratify", c.stratify, "top and draw take from all strata alike: zone, or a metric or column in four ranges");
 }
 struct CurateModel {
+  std::optional<std::string> source;
   int width = 16, epochs = 20, batch = 8;
   double lr = 1e-3;
   std::uint64_t seed = 1;
 };
 template <class V>
 void describe(V&& v, CurateModel& c) {
+  v("source", c.source, "source that the UNet sees; default: curate.source");
   v("width", c.width, "UNet: channels of the first level", at_least(2)); v("epochs", c.epochs, "passes over the folds", at_least(1));
   v("batch", c.batch, "samples a step", at_least(1)); v("lr", c.lr, "learning rate", above(0)); v("seed", c.seed, "seed");
 }
+/// What is proposed in the layer <layer>_repaired; the layer itself stays.
+struct RepairConfig {
+  bool shift = true, add = true, remove = true;
+  double pixels = 0;
+};
+template <class V>
+void describe(V&& v, RepairConfig& c) {
+  v("shift", c.shift, "move objects onto what the models and the edges show");
+  v("add", c.add, "add predicted objects that the label lacks");
+  v("remove", c.remove, "remove objects that no evidence supports");
+  v("pixels", c.pixels, "take over pixels of which the models are this sure; 0 = none", between(0, 1));
+}
+/// Noise that `curate --evaluate` puts into the labels, which count as clean.
+struct EvaluateNoise {
+  std::vector<std::string> kinds;                     ///< empty = all
+  double noisy_frac = 0.6;
+  int draws = 3;
+  std::uint64_t seed = 1;
+};
+template <class V>
+void describe(V&& v, EvaluateNoise& c) {
+  v("kinds", c.kinds, "drop, shift, rotate, dilate, erode, add, swap, truncate; default: all that the layer allows");
+  v("noisy_frac", c.noisy_frac, "share of locations that are damaged", between(0.05, 0.95));
+  v("draws", c.draws, "draws of noise, each with models of its own", between(1, 100));
+  v("seed", c.seed, "seed of the first draw");
+}
 struct CurateConfig {
   std::vector<std::string> layers, scores;
-  std::optional<std::string> source;                  ///< image for scores; default: first of views
+  std::optional<std::string> source, compare;         ///< source: image for scores; default: first of views
   CurateModel model;
-  int folds = 4;
+  int folds = 4, reach_px = 8;
+  std::optional<RepairConfig> repair;
+  EvaluateNoise evaluate;
   NamedList<double> weights;
   NamedList<SubsetConfig> subsets;
 };
 template <class V>
 void describe(V&& v, CurateConfig& c) {
   v("layers", c.layers, "layers whose labels are scored");
-  v("scores", c.scores, "edge_agreement, model_iou, clipped_frac");
+  v("scores", c.scores, "scores to compute; see the manual of curate for their table");
   v("source", c.source, "source whose pixels the scores look at; default: the first of views.sources");
+  v("compare", c.compare, "another layer of the same objects: for label_agreement");
   v("model", c.model, "small UNet for out-of-fold predictions");
   v("folds", c.folds, "number of folds", between(2, 20));
+  v("reach_px", c.reach_px, "longest shift that scores and repairs look for, pixels in each axis", between(1, 64));
+  v("repair", c.repair, "propose repaired labels as the layer <layer>_repaired");
+  v("evaluate", c.evaluate, "noise of curate --evaluate");
   v("weights", c.weights, "weight of each metric in combined");
-  v("subsets", c.subsets, "named subsets: {where: ...} or {top: n, by: metric}");
+  v("subsets", c.subsets, "named subsets: {where: ...}, {top: n, by: metric} or {draw: [10, 50]}");
 }
 
 struct DatasetInput {
@@ -224,7 +264,7 @@ void describe(V&& v, DatasetInput& c) {
 }
 struct DatasetConfig {
   std::vector<DatasetInput> inputs;
-  std::optional<std::string> target, subset, match;   ///< match: nullopt = any without dates, else the label's period holds the view
+  std::optional<std::string> target, judge, subset, match;   ///< match: nullopt = any without dates, else the label's period holds the view
   std::string views = "each", normalize = "standard";
   std::optional<int> match_days;
 };
@@ -232,6 +272,7 @@ template <class V>
 void describe(V&& v, DatasetConfig& c) {
   v("inputs", c.inputs, "sources, stacked on the channel axis");
   v("target", c.target, "a layer, or a target with one value a location");
+  v("judge", c.judge, "a layer that val and test are measured against; default: the target");
   v("subset", c.subset, "a subset that filters train");
   v("views", c.views, "how several views of a location are used", one_of({"each", "latest", "best", "all", "pairs"}));
   v("match", c.match, "how dated labels meet views; default: any without dates, else the label's period holds the view", one_of({"any", "same_year", "nearest_date", "mean"}));
@@ -296,6 +337,11 @@ struct Job {
   [[nodiscard]] std::vector<std::string> view_sources() const;
   [[nodiscard]] const SourceConfig& source(const std::string& name) const;
 };
+/// Layer of which `name` is the repaired version (`curate.repair`); nullopt: it is none.
+std::optional<std::string> repaired_from(const Job& job, const std::string& name);
+/// Names of the subsets that curate writes: a draw makes NAME_n for each n.
+std::vector<std::string> subset_names(const CurateConfig& curate);
+
 template <class V>
 void describe(V&& v, Job& c) {
   v("workspace", c.workspace_text, "folder for everything that the job makes");

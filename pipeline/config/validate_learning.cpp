@@ -7,11 +7,12 @@
 #include "index/where.h"
 #include "pipeline/config/load.h"
 #include "pipeline/config/validate.h"
+#include "pipeline/scores/damage_label.h"
+#include "pipeline/scores/score.h"
 
 namespace tilewright::pipeline {
 namespace {
 
-const std::vector<std::string> kScores{"edge_agreement", "model_iou", "clipped_frac"};
 const std::vector<std::string> kRecipes{"mae", "maskfeat", "simclr", "dual_simclr", "moco", "dino", "segment", "classify", "regress", "multitask"};
 const std::vector<std::string> kSegmenters{"unet", "unet_resnet18", "unet_resnet50", "upernet", "upconv", "deeplabv3plus"};
 const std::vector<std::string> kEncoders{"vit", "vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge", "resnet18", "resnet50", "unet", "unet_resnet18", "unet_resnet50", "spectral_vit", "spectral_resnet50"};
@@ -32,7 +33,12 @@ void check_all_known(const std::string& path, const std::string& what, const std
 }
 
 void check_subset(const std::string& path, const SubsetConfig& subset, Findings& findings) {
-  if (subset.where.has_value() == subset.top.has_value()) findings.add(path, "needs exactly one of where: RULE or top: NUMBER");
+  if (subset.draw.empty() && !subset.where && !subset.top) findings.add(path, "needs where: RULE, top: NUMBER or draw: [NUMBERS]");
+  if (!subset.draw.empty() && subset.top) findings.add(path + ".top", "cannot be drawn from; give draw a where: rule, or leave out one of the two");
+  for (std::size_t n = 0; n < subset.draw.size(); ++n)
+    if (subset.draw[n] < 1 || (n > 0 && subset.draw[n] <= subset.draw[n - 1]))
+      findings.add(path + ".draw." + std::to_string(n), "is " + std::to_string(subset.draw[n]) + "; numbers of locations must be 1 or more and grow, such as draw: [10, 50, 200]");
+  if (subset.stratify && !subset.top && subset.draw.empty()) findings.add(path + ".stratify", "is used only with top or draw");
   if (subset.by && !subset.top) findings.add(path + ".by", "is used only with top");
   if (!subset.where) return;
   try {
@@ -42,20 +48,40 @@ void check_subset(const std::string& path, const SubsetConfig& subset, Findings&
   }
 }
 
+/// What the models of curation need: a split and free names.
+void check_models(const Job& job, Findings& findings) {
+  const auto& curate = *job.curate;
+  const auto is_by_model = [](const std::string& name) {
+    const auto* row = find_score(name);
+    return row && row->needs == ScoreNeeds::model;
+  };
+  const auto by_model = std::find_if(curate.scores.begin(), curate.scores.end(), is_by_model);
+  if (!job.split && by_model != curate.scores.end())
+    findings.add("curate.scores", *by_model + " takes its folds from blocks of the split, but the job has no split: section");
+  if (!job.split && curate.repair) findings.add("curate.repair", "takes its folds from blocks of the split, but the job has no split: section");
+  if (curate.model.source) findings.need_known("curate.model.source", "source of views", *curate.model.source, job.view_sources());
+  if (!curate.repair) return;
+  for (const auto& layer : curate.layers)
+    if (is_among(layer + "_repaired", names_of(job.layers)) || is_among(layer + "_repaired", names_of(job.sources)))
+      findings.add("curate.repair", "makes the layer " + layer + "_repaired, but a layer or source has this name; rename one");
+}
+
 void check_curate(const Job& job, Findings& findings) {
   if (!job.curate) return;
   const auto& curate = *job.curate;
   if (job.layers.empty()) findings.add("curate", "scores labels, but the job has no layers: section");
   else if (curate.layers.empty()) findings.add("curate", "layers is missing; name those whose labels are scored: " + listed(names_of(job.layers)));
   check_all_known("curate.layers", "layer", curate.layers, names_of(job.layers), findings);
-  check_all_known("curate.scores", "score", curate.scores, kScores, findings);
+  check_all_known("curate.scores", "score", curate.scores, score_names(), findings);
   if (curate.source) findings.need_known("curate.source", "source of views", *curate.source, job.view_sources());
+  if (curate.compare) findings.need_known("curate.compare", "layer", *curate.compare, names_of(job.layers));
+  if (!curate.compare && is_among("label_agreement", curate.scores)) findings.add("curate.scores", "label_agreement needs a second layer of the same objects; add compare: LAYER");
   for (const auto& [metric, weight] : curate.weights) {
-    findings.need_known("curate.weights." + metric, "score", metric, kScores);
+    findings.need_known("curate.weights." + metric, "score", metric, score_names());
     if (weight < 0) findings.add("curate.weights." + metric, "is negative, expected 0 or more");
   }
-  if (!job.split && std::find(curate.scores.begin(), curate.scores.end(), "model_iou") != curate.scores.end())
-    findings.add("curate.scores", "model_iou takes its folds from blocks of the split, but the job has no split: section");
+  check_models(job, findings);
+  check_all_known("curate.evaluate.kinds", "kind of noise", curate.evaluate.kinds, damage_names(), findings);
   for (const auto& [name, subset] : curate.subsets) check_subset("curate.subsets." + name, subset, findings);
 }
 
@@ -74,8 +100,14 @@ void check_dataset(const Job& job, const std::string& path, const DatasetConfig&
   for (std::size_t i = 0; i < dataset.inputs.size(); ++i) check_input(job, path + ".inputs." + std::to_string(i), dataset.inputs[i], findings);
   auto targets = names_of(job.layers);
   for (const auto& name : names_of(job.targets)) targets.push_back(name);
+  if (job.curate && job.curate->repair)
+    for (const auto& layer : job.curate->layers) targets.push_back(layer + "_repaired");
+  if (dataset.judge) {
+    findings.need_known(path + ".judge", "layer", *dataset.judge, names_of(job.layers));
+    if (!dataset.target || is_among(*dataset.target, names_of(job.targets))) findings.add(path + ".judge", "is used only with a layer as target");
+  }
   if (dataset.target) findings.need_known(path + ".target", "layer or target", *dataset.target, targets);
-  if (dataset.subset) findings.need_known(path + ".subset", "subset under curate.subsets", *dataset.subset, job.curate ? names_of(job.curate->subsets) : std::vector<std::string>{});
+  if (dataset.subset) findings.need_known(path + ".subset", "subset under curate.subsets", *dataset.subset, job.curate ? subset_names(*job.curate) : std::vector<std::string>{});
   if (dataset.match_days && dataset.match != "nearest_date" && dataset.match != "mean") findings.add(path + ".match_days", "is used only with match: nearest_date or mean");
 }
 

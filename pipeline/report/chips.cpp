@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sample chips, score histograms, and the best and worst locations.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -72,6 +73,19 @@ ReportJson score_layer(const ReportInput& input, ChipMaker& chips, const std::st
   return {{"layer", layer}, {"charts", charts}, {"worst", gallery(chips, layer, worst, scores)}, {"best", gallery(chips, layer, best, scores)}};
 }
 
+/// What each pair of subsets shares; at most kMostPairs.
+ReportJson compared(const std::vector<std::pair<std::string, std::vector<std::string>>>& members) {
+  constexpr std::size_t kMostPairs = 28;
+  ReportJson out = ReportJson::array();
+  for (std::size_t a = 0; a < members.size(); ++a)
+    for (std::size_t b = a + 1; b < members.size() && out.size() < kMostPairs; ++b) {
+      std::vector<std::string> both;
+      std::set_intersection(members[a].second.begin(), members[a].second.end(), members[b].second.begin(), members[b].second.end(), std::back_inserter(both));
+      out.push_back({{"a", members[a].first}, {"b", members[b].first}, {"both", both.size()}, {"only_a", members[a].second.size() - both.size()}, {"only_b", members[b].second.size() - both.size()}});
+    }
+  return out;
+}
+
 }  // namespace
 
 ReportJson sample_section(const ReportInput& input) {
@@ -93,10 +107,12 @@ ReportJson score_section(const ReportInput& input) {
   for (const auto& layer : input.job.curate->layers)
     if (auto section = score_layer(input, chips, layer); !section.is_null()) layers.push_back(std::move(section));
   if (layers.empty()) return nullptr;
-  for (const auto& [name, subset] : input.job.curate->subsets)
-    subsets.push_back({{"name", name}, {"rule", subset.where ? *subset.where : "top " + std::to_string(subset.top.value_or(0)) + " by " + subset.by.value_or("combined")},
-                       {"locations", index::subset_members(input.manifest, name).size()}});
-  return {{"layers", layers}, {"subsets", subsets}};
+  std::vector<std::pair<std::string, std::vector<std::string>>> members;
+  for (const auto& subset : index::subsets(input.manifest)) {
+    members.emplace_back(subset.name, index::subset_members(input.manifest, subset.name));
+    subsets.push_back({{"name", subset.name}, {"rule", subset.rule}, {"locations", members.back().second.size()}});
+  }
+  return {{"layers", layers}, {"subsets", subsets}, {"has_pairs", members.size() > 1}, {"pairs", compared(members)}};
 }
 
 }  // namespace tilewright::pipeline

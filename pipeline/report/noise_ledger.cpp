@@ -12,7 +12,8 @@
 #include "geometry/rasterize.h"
 #include "pipeline/io/vector_layer.h"
 #include "pipeline/report/picture.h"
-#include "pipeline/stages/curate_scores.h"
+#include "pipeline/scores/label_scores.h"
+#include "pipeline/scores/ranking.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -80,32 +81,16 @@ std::map<std::string, std::string> damage_by_place(const std::filesystem::path& 
   return out;
 }
 
-double auroc_of(const std::vector<JudgedLocation>& judged) {
-  double wins = 0, pairs = 0;
-  for (const auto& bad : judged)
-    for (const auto& good : judged)
-      if (bad.true_iou < kNoisyBelow && good.true_iou >= kNoisyBelow) {
-        ++pairs;
-        wins += bad.combined < good.combined ? 1 : bad.combined == good.combined ? 0.5 : 0;
-      }
-  return pairs > 0 ? wins / pairs : 0.5;
+std::vector<Judged> ranked(const std::vector<JudgedLocation>& judged) {
+  std::vector<Judged> out;
+  for (const auto& one : judged) out.push_back({one.combined, one.true_iou});
+  return out;
 }
 
-/// Kendall's tau-b between the ranking and the true IoU.
-double kendall_of(const std::vector<JudgedLocation>& judged) {
-  double concordant = 0, discordant = 0, tied_rank = 0, tied_iou = 0;
-  for (std::size_t i = 0; i < judged.size(); ++i)
-    for (std::size_t j = i + 1; j < judged.size(); ++j) {
-      const double rank = judged[i].combined - judged[j].combined, iou = judged[i].true_iou - judged[j].true_iou;
-      if (rank == 0 && iou == 0) continue;
-      if (rank == 0) ++tied_rank;
-      else if (iou == 0) ++tied_iou;
-      else if (rank * iou > 0) ++concordant;
-      else ++discordant;
-    }
-  const double both = concordant + discordant;
-  const double scale = std::sqrt((both + tied_rank) * (both + tied_iou));
-  return scale > 0 ? (concordant - discordant) / scale : 0;
+double mean_iou(const std::vector<JudgedLocation>& judged) {
+  double sum = 0;
+  for (const auto& one : judged) sum += one.true_iou;
+  return judged.empty() ? 0 : sum / static_cast<double>(judged.size());
 }
 
 ReportJson section_of(const ReportInput& input, const std::string& layer) {
@@ -122,16 +107,20 @@ ReportJson section_of(const ReportInput& input, const std::string& layer) {
     if (const auto image = chips.chip(judged[i].location_id, layer, judged[i].truth); !image.empty())
       gallery.push_back({{"image", image}, {"title", judged[i].location_id}, {"text", "combined " + fixed(judged[i].combined, 2) + ", true IoU " + fixed(judged[i].true_iou, 2) + (judged[i].damage.empty() ? "" : ", " + judged[i].damage)}});
   }
+  const auto repaired = input.job.curate->repair ? judge_locations(input, layer + "_repaired") : std::vector<JudgedLocation>{};
+  ReportJson repair;
+  if (!repaired.empty()) repair = {{"before", fixed(mean_iou(judged), 3)}, {"after", fixed(mean_iou(repaired), 3)}, {"noisy", noise_found(repaired).noisy}};
   const double share = found.noisy > 0 ? static_cast<double>(found.found) / static_cast<double>(found.noisy) : 1;
   const ReportJson chart = {{"kind", "scatter"}, {"title", "rank of a label against its true IoU"}, {"x", "combined"}, {"y", "true IoU"}, {"labels", ReportJson::array()}, {"series", {{{"label", "locations"}, {"data", points}}}}};
   return {{"layer", layer}, {"locations", found.locations}, {"noisy", found.noisy}, {"found", found.found}, {"percent", fixed(100 * share, 1)}, {"share", share},
-          {"auroc", fixed(found.auroc, 3)}, {"kendall_tau", fixed(found.kendall_tau, 3)}, {"damages", damages}, {"charts", {chart}}, {"worst", gallery}};
+          {"auroc", fixed(found.auroc, 3)}, {"kendall_tau", fixed(found.kendall_tau, 3)}, {"repair", repair}, {"damages", damages}, {"charts", {chart}}, {"worst", gallery}};
 }
 
 }  // namespace
 
 std::vector<JudgedLocation> judge_locations(const ReportInput& input, const std::string& layer) {
-  const auto polygons = truth_folder(input) / (layer + ".gpkg"), ledger = truth_folder(input) / "ledger.csv";
+  const auto truth_of = repaired_from(input.job, layer).value_or(layer);
+  const auto polygons = truth_folder(input) / (truth_of + ".gpkg"), ledger = truth_folder(input) / "ledger.csv";
   if (!std::filesystem::exists(polygons) || !std::filesystem::exists(ledger)) return {};
   std::map<std::string, double> combined;
   for (const auto& score : index::scores(input.manifest, layer, "combined")) combined[score.location_id] = score.value;
@@ -139,7 +128,7 @@ std::vector<JudgedLocation> judge_locations(const ReportInput& input, const std:
   for (const auto& mask : index::masks(input.manifest, layer))
     if (mask.place) masks[mask.location_id] = *mask.place;
   const auto damages = damage_by_place(ledger);
-  TrueObjects objects(polygons, layer);
+  TrueObjects objects(polygons, truth_of);
   MemberReader reader(input.workspace);
   std::vector<JudgedLocation> out;
   for (const auto& location : index::locations(input.manifest)) {
@@ -167,8 +156,8 @@ NoiseFound noise_found(const std::vector<JudgedLocation>& worst_first) {
     found += is_found;
     out.found += is_found;
   }
-  out.auroc = auroc_of(worst_first);
-  out.kendall_tau = kendall_of(worst_first);
+  out.auroc = auroc(ranked(worst_first), kNoisyBelow).value_or(0.5);
+  out.kendall_tau = kendall_tau(ranked(worst_first)).value_or(0);
   return out;
 }
 

@@ -1,132 +1,191 @@
 // SPDX-License-Identifier: Apache-2.0
-// The curate stage: scores of labels by location, their combination, and subsets.
+// The curate stage: scores of labels by location, repairs, their combination, and subsets.
 #include <algorithm>
+#include <cstdio>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "geometry/error.h"
-#include "index/shard/npy.h"
-#include "index/shard/shard_reader.h"
-#include "pipeline/stages/curate_folds.h"
+#include "index/shard/sha256.h"
+#include "learn/config/json.h"
+#include "pipeline/stages/curate_memory.h"
+#include "pipeline/stages/curate_metrics.h"
 #include "pipeline/stages/curate_ranks.h"
-#include "pipeline/stages/curate_scores.h"
+#include "pipeline/stages/curate_repair.h"
+#include "pipeline/stages/curate_subsets.h"
+#include "pipeline/stages/scratch_folder.h"
 #include "pipeline/stages/stage.h"
 
 namespace tilewright::pipeline {
 namespace {
 
-using Metrics = std::map<std::string, MetricValues>;
+constexpr std::size_t kKeyLength = 16;   ///< of a hash: enough to see a change
 
-bool wants(const CurateConfig& config, const std::string& score) {
-  return std::find(config.scores.begin(), config.scores.end(), score) != config.scores.end();
-}
-
-/// Masks of a layer and views of a source, location by location, read in place.
-class LabelledViews {
- public:
-  LabelledViews(const StageInput& in, const std::string& layer, const std::string& source) : workspace_(in.workspace) {
-    for (auto& mask : index::masks(in.manifest, layer))
-      if (mask.place) items_[mask.location_id].mask = *mask.place;
-    for (auto& view : index::views(in.manifest))
-      if (view.place && view.tile_id.substr(0, view.tile_id.rfind('-')) == source)
-        if (const auto item = items_.find(view.location_id); item != items_.end()) item->second.views.push_back(*view.place);
-  }
-
-  struct Item {
-    index::MemberPlace mask;
-    std::vector<index::MemberPlace> views;  ///< in order (acquired, tile_id)
-  };
-  [[nodiscard]] const std::map<std::string, Item>& items() const { return items_; }
-
-  /// The span stays valid as long as this object lives.
-  LabelView label(const index::MemberPlace& place) {
-    const auto array = open(place);
-    const auto& shape = array.header.shape;
-    if (array.header.dtype != shard::DType::u8 || shape.size() != 3)
-      throw Error::failed("curate: the mask " + place.member + " in " + place.shard + " is not uint8 (1, H, W)");
-    return {static_cast<int>(shape[2]), static_cast<int>(shape[1]), {reinterpret_cast<const std::uint8_t*>(array.data.data()), array.data.size()}};
-  }
-
-  /// Gradient of the first band of a view.
-  std::vector<float> gradient(const index::MemberPlace& place) {
-    const auto array = open(place);
-    const auto& shape = array.header.shape;
-    const auto pixels = static_cast<std::size_t>(shape.at(1) * shape.at(2));
-    std::vector<float> band(pixels);
-    shard::with_type(array.header.dtype, [&](auto example) {
-      const auto* from = reinterpret_cast<const decltype(example)*>(array.data.data());
-      std::transform(from, from + pixels, band.begin(), [](auto value) { return static_cast<float>(value); });
-    });
-    return gradient_magnitude(band, static_cast<int>(shape[2]), static_cast<int>(shape[1]));
-  }
-
- private:
-  shard::ArrayView open(const index::MemberPlace& place) {
-    auto& file = files_[place.shard];
-    if (!file) file = std::make_unique<shard::MappedFile>(workspace_ / place.shard);
-    return shard::array_at(*file, place.byte_offset, place.byte_length);
-  }
-
-  std::filesystem::path workspace_;
-  std::map<std::string, Item> items_;
-  std::map<std::string, std::unique_ptr<shard::MappedFile>> files_;
+/// What a layer adds to the manifest.
+struct CuratedLayer {
+  Metrics metrics;
+  std::optional<RepairedLayer> repaired;       ///< nullopt: none wanted, or as it was
+  std::map<std::string, Metrics> more;         ///< scores of the repaired layer
 };
 
-MetricValues score_edges(LabelledViews& views, const RunContext& context) {
-  std::vector<double> percentiles;
-  for (const auto& [id, item] : views.items())
-    for (const auto& place : item.views) {
-      context.check_stop();
-      percentiles.push_back(percentile_95(views.gradient(place)));
+/// Names and versions: a changed score is computed anew.
+std::string text_of(const std::vector<const ScoreRow*>& scores) {
+  std::string out;
+  for (const auto* row : scores) out += std::string(row->name) + " " + std::to_string(row->version) + "\n";
+  return out;
+}
+
+std::string views_key(const LabelledViews::Item& item) {
+  std::string text;
+  for (const auto& view : item.views) text += view.sha256 + "\n";
+  return shard::sha256_hex(text).substr(0, kKeyLength);
+}
+
+class LayerCurator {
+ public:
+  LayerCurator(const StageInput& in, const std::string& layer, const RunContext& context, StageReport& report)
+      : in_(in), config_(*in.job.curate), layer_(layer), context_(context), report_(report), memory_(in.manifest, layer), masks_(mask_places(in.manifest, layer)),
+        views_(in, masks_, curate_source(in.job), config_.compare.value_or("")) {
+    if (views_.items().empty()) throw Error::config("curate: the layer " + layer + " has no masks in the workspace; run: tilewright label JOB");
+    facts_.reach_px = config_.reach_px;
+  }
+
+  CuratedLayer run() {
+    const auto plain = wanted_scores(config_, false), by_model = wanted_scores(config_, true);
+    if (config_.repair || std::any_of(plain.begin(), plain.end(), [](const auto* row) { return row->needs == ScoreNeeds::image; })) find_edge_scale();
+    score_plain(plain);
+    if (!by_model.empty() || config_.repair) score_models(by_model);
+    for (const auto& [metric, values] : out_.metrics) report_.counts.emplace_back(layer_ + "." + metric, static_cast<std::int64_t>(values.size()));
+    for (auto* metrics : {&out_.metrics, out_.more.empty() ? nullptr : &out_.more.begin()->second}) {
+      if (!metrics) continue;
+      if (auto combined = combined_ranks(*metrics, weights_of(config_)); !combined.empty()) (*metrics)["combined"] = std::move(combined);
     }
-  const double scale = edge_scale(std::move(percentiles));
-  MetricValues out;
-  std::int64_t done = 0;
-  for (const auto& [id, item] : views.items()) {
-    context.check_stop();
-    double sum = 0;
-    int count = 0;
-    for (const auto& place : item.views)
-      if (const auto value = edge_agreement(views.gradient(place), views.label(item.mask), scale)) {
-        sum += *value;
-        ++count;
-      }
-    if (count > 0) out[id] = sum / count;
-    if (++done % 64 == 0) context.on_progress({"curate", "locations", done, static_cast<std::int64_t>(views.items().size())});
+    return std::move(out_);
   }
-  return out;
-}
 
-MetricValues score_clipping(LabelledViews& views, const RunContext& context) {
-  MetricValues out;
-  for (const auto& [id, item] : views.items()) {
-    context.check_stop();
-    if (const auto value = clipped_frac(views.label(item.mask))) out[id] = *value;
+  void remember(index::Manifest& manifest) const { memory_.write(manifest); }
+
+ private:
+  void find_edge_scale() {
+    std::vector<std::size_t> unknown;
+    std::vector<double> all;
+    for (std::size_t n = 0; n < views_.items().size(); ++n) {
+      const auto& item = views_.items()[n];
+      if (const auto known = memory_.percentiles(item.location_id, views_key(item))) all.insert(all.end(), known->begin(), known->end());
+      else unknown.push_back(n);
+    }
+    const auto found = edge_percentiles(views_, unknown, context_);
+    for (std::size_t n = 0; n < unknown.size(); ++n) {
+      const auto& item = views_.items()[unknown[n]];
+      memory_.remember_percentiles(item.location_id, views_key(item), found[n]);
+      all.insert(all.end(), found[n].begin(), found[n].end());
+    }
+    facts_.edge_scale = edge_scale(std::move(all));
   }
-  return out;
-}
 
-std::string source_of(const Job& job, const CurateConfig& config) { return config.source.value_or(job.view_sources().front()); }
-
-Metrics score_layer(const StageInput& in, const CurateConfig& config, const std::string& layer, const RunContext& context, StageReport& report) {
-  const auto source = source_of(in.job, config);
-  LabelledViews views(in, layer, source);
-  if (views.items().empty()) throw Error::config("curate: the layer " + layer + " has no masks in the workspace; run: tilewright label JOB");
-  Metrics metrics;
-  if (wants(config, "edge_agreement")) metrics["edge_agreement"] = score_edges(views, context);
-  if (wants(config, "clipped_frac")) metrics["clipped_frac"] = score_clipping(views, context);
-  if (wants(config, "model_iou")) {
-    auto folds = score_by_folds(in, config, layer, source, context);
-    metrics["model_iou"] = std::move(folds.iou);
-    if (folds.empty_locations > 0) report.counts.emplace_back(layer + ".nothing_labelled_nor_predicted", folds.empty_locations);
+  /// Of scores that need no model: all that decides the values of one location.
+  [[nodiscard]] std::string key_of(const LabelledViews::Item& item, const std::string& scores) const {
+    char facts[64];
+    std::snprintf(facts, sizeof facts, "%.17g %d\n", facts_.edge_scale, facts_.reach_px);
+    return shard::sha256_hex(scores + facts + item.mask.sha256 + "\n" + (item.other ? item.other->sha256 : "") + "\n" + views_key(item)).substr(0, kKeyLength);
   }
-  for (const auto& [metric, values] : metrics) report.counts.emplace_back(layer + "." + metric, static_cast<std::int64_t>(values.size()));
-  auto combined = combined_ranks(metrics, weights_of(config));
-  if (!combined.empty()) metrics["combined"] = std::move(combined);
-  return metrics;
-}
+
+  void score_plain(const std::vector<const ScoreRow*>& scores) {
+    if (scores.empty()) return;
+    const auto names = text_of(scores);
+    std::vector<std::size_t> stale;
+    for (const auto* row : scores) out_.metrics[std::string(row->name)];
+    for (std::size_t n = 0; n < views_.items().size(); ++n) {
+      const auto& id = views_.items()[n].location_id;
+      if (const auto known = memory_.values(id, scores, key_of(views_.items()[n], names)))
+        for (const auto& [metric, value] : *known) out_.metrics[metric][id] = value;
+      else stale.push_back(n);
+    }
+    for (auto& [metric, values] : score_without_model(views_, scores, facts_, stale, context_)) out_.metrics[metric].merge(values);
+    for (const auto n : stale) {
+      const auto& item = views_.items()[n];
+      const auto has = [&](const ScoreRow* row) { return out_.metrics.at(std::string(row->name)).contains(item.location_id); };
+      memory_.remember(item.location_id, key_of(item, names), static_cast<std::size_t>(std::count_if(scores.begin(), scores.end(), has)));
+    }
+    report_.counts.emplace_back(layer_ + ".scored_again", static_cast<std::int64_t>(stale.size()));
+  }
+
+  void score_models(const std::vector<const ScoreRow*>& scores) {
+    const auto plan = plan_folds(in_, config_, layer_, masks_);
+    const auto key = shard::sha256_hex(plan.key + text_of(scores) + std::to_string(facts_.reach_px) + "\n" + repair_text()).substr(0, kKeyLength);
+    if (auto known = memory_.model_scores(scores, key); known && repaired_is_there()) {
+      out_.metrics.merge(*known);
+      if (config_.repair) keep_repaired();
+      report_.notes.push_back(layer_ + ": labels, pixels and models are as they were; their scores stay");
+      return;
+    }
+    const ScratchFolder scratch(in_.job.scratch() / ("curate-" + layer_));
+    const auto answers = answer_folds(in_, config_, plan, scratch.path(), context_);
+    auto found = score_by_model(views_, answers, scores, facts_, context_);
+    std::size_t count = 0;
+    for (const auto& [metric, values] : found) count += values.size();
+    memory_.remember_models(key, count);
+    if (const auto iou = found.find("model_iou"); iou != found.end()) {
+      std::set<std::string> asked;
+      for (const auto& sample : plan.samples.samples) asked.insert(sample.rows.front().location);
+      if (const auto silent = asked.size() - iou->second.size(); silent > 0) report_.counts.emplace_back(layer_ + ".nothing_labelled_nor_predicted", static_cast<std::int64_t>(silent));
+    }
+    out_.metrics.merge(found);
+    if (config_.repair) repair(answers);
+  }
+
+  [[nodiscard]] std::string repair_text() const {
+    if (!config_.repair) return "";
+    char edges[40];
+    std::snprintf(edges, sizeof edges, " %.17g", facts_.edge_scale);
+    return learn::json_of(*config_.repair).dump() + edges + " repair 1";
+  }
+
+  [[nodiscard]] std::string repaired_layer() const { return layer_ + "_repaired"; }
+
+  [[nodiscard]] bool repaired_is_there() const {
+    if (!config_.repair) return true;
+    const auto rows = index::masks(in_.manifest, repaired_layer());
+    return !rows.empty() && std::all_of(rows.begin(), rows.end(), [](const auto& mask) { return mask.place.has_value(); }) && !index::scores(in_.manifest, repaired_layer()).empty();
+  }
+
+  void keep_repaired() {
+    auto& metrics = out_.more[repaired_layer()];
+    for (const auto& score : index::scores(in_.manifest, repaired_layer())) metrics[score.metric][score.location_id] = score.value;
+    metrics.erase("combined");
+  }
+
+  void repair(const FoldAnswers& answers) {
+    const auto items = repair_items(views_, answers, *config_.repair, facts_, context_);
+    out_.repaired = write_repaired(in_, layer_, items);
+    std::map<std::string, std::int64_t> kinds;
+    for (const auto& object : out_.repaired->objects) ++kinds[*object.rule];
+    for (const auto& [kind, count] : kinds) report_.counts.emplace_back(repaired_layer() + "." + kind, count);
+    MaskPlaces places;
+    for (const auto& row : out_.repaired->masks) places[row.location_id] = *row.place;
+    const LabelledViews after(in_, places, curate_source(in_.job), config_.compare.value_or(""));
+    std::vector<std::size_t> all;
+    for (std::size_t n = 0; n < after.items().size(); ++n) all.push_back(n);
+    auto& metrics = out_.more[repaired_layer()];
+    metrics = score_without_model(after, wanted_scores(config_, false), facts_, all, context_);
+    auto facts = facts_;
+    metrics.merge(score_by_model(after, answers, wanted_scores(config_, true), facts, context_));
+  }
+
+  const StageInput& in_;
+  const CurateConfig& config_;
+  std::string layer_;
+  const RunContext& context_;
+  StageReport& report_;
+  CurateMemory memory_;
+  MaskPlaces masks_;
+  LabelledViews views_;
+  LayerFacts facts_;
+  CuratedLayer out_;
+};
 
 void write_scores(index::Manifest& manifest, const std::string& layer, const Metrics& metrics) {
   for (const auto& [metric, values] : metrics)
@@ -140,6 +199,17 @@ void write_scores(index::Manifest& manifest, const std::string& layer, const Met
     }
 }
 
+/// A repaired layer that the job does not ask for any more goes.
+void drop_unwanted(index::Manifest& manifest, const Job& job) {
+  if (job.curate->repair) return;
+  for (const auto& layer : job.curate->layers) {
+    const auto name = layer + "_repaired";
+    if (std::any_of(job.layers.begin(), job.layers.end(), [&](const auto& own) { return own.first == name; })) continue;
+    index::remove_masks(manifest, name);
+    index::remove_label_objects(manifest, name);
+  }
+}
+
 }  // namespace
 
 StageReport run_curate(const StageInput& in, const RunContext& context) {
@@ -147,11 +217,21 @@ StageReport run_curate(const StageInput& in, const RunContext& context) {
   const auto& config = *in.job.curate;
   if (config.layers.empty()) throw Error::config("curate: layers is empty; name at least one layer whose labels are scored");
   StageReport report;
-  std::map<std::string, Metrics> by_layer;
-  for (const auto& layer : config.layers) by_layer[layer] = score_layer(in, config, layer, context, report);
+  std::vector<std::unique_ptr<LayerCurator>> curators;
+  std::map<std::string, CuratedLayer> by_layer;
+  for (const auto& layer : config.layers) {
+    curators.push_back(std::make_unique<LayerCurator>(in, layer, context, report));
+    by_layer[layer] = curators.back()->run();
+  }
   in.manifest.in_transaction([&] {
     index::clear_stage(in.manifest, "curate");
-    for (const auto& [layer, metrics] : by_layer) write_scores(in.manifest, layer, metrics);
+    drop_unwanted(in.manifest, in.job);
+    for (const auto& [layer, curated] : by_layer) {
+      write_scores(in.manifest, layer, curated.metrics);
+      for (const auto& [name, metrics] : curated.more) write_scores(in.manifest, name, metrics);
+      if (curated.repaired) record_repaired(in.manifest, *curated.repaired);
+    }
+    for (const auto& curator : curators) curator->remember(in.manifest);
     write_subsets(in.manifest, config, report);
   });
   return report;

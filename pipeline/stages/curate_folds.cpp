@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the request for folds, runs it, and compares the probabilities with the masks.
+// Writes the request for folds, runs it, and opens the answers.
 #include "pipeline/stages/curate_folds.h"
 
 #include <algorithm>
@@ -10,15 +10,14 @@
 
 #include "geometry/error.h"
 #include "index/shard/commit.h"
+#include "index/shard/sha256.h"
 #include "index/shard/shard_reader.h"
 #include "learn/config/dataset_file.h"
 #include "learn/config/json.h"
 #include "learn/config/request.h"
 #include "pipeline/io/tile_reader.h"
 #include "pipeline/runner/learn_process.h"
-#include "pipeline/stages/curate_scores.h"
 #include "pipeline/stages/dataset_build.h"
-#include "pipeline/stages/scratch_folder.h"
 #include "pipeline/stages/split_plane.h"
 
 namespace tilewright::pipeline {
@@ -87,16 +86,15 @@ learn::PartInfo publish_samples(const std::filesystem::path& file, const SampleS
 }
 
 /// dataset.json, samples and folds in `folder`; returns the classes in the network's order.
-std::vector<learn::ClassInfo> write_dataset(const StageInput& in, const DatasetConfig& config, const SampleSet& set, int folds,
-                                            const std::filesystem::path& folder, const RunContext& context) {
+std::vector<learn::ClassInfo> write_dataset(const StageInput& in, const FoldPlan& plan, const std::filesystem::path& folder, const RunContext& context) {
   learn::DatasetFile dataset;
   dataset.name = "folds";
-  dataset.inputs = {dataset_input(in, config, 0, set, "", [&] { context.check_stop(); })};
-  dataset.target = dataset_target(in, config, set, "");
-  dataset.parts.emplace_back("train", publish_samples(folder / "train.tsv", set));
+  dataset.inputs = {dataset_input(in, plan.dataset, 0, plan.samples, "", [&] { context.check_stop(); })};
+  dataset.target = dataset_target(in, plan.dataset, plan.samples, "");
+  dataset.parts.emplace_back("train", publish_samples(folder / "train.tsv", plan.samples));
   shard::publish_file(folder / "dataset.json", learn::format_dataset(dataset));
   std::string text;
-  for (const auto& [id, fold] : folds_of(in, set, folds)) text += id + "\t" + std::to_string(fold) + "\n";
+  for (const auto& [id, fold] : plan.fold_of) text += id + "\t" + std::to_string(fold) + "\n";
   shard::publish_file(folder / "folds.tsv", text);
   return dataset.target.classes;
 }
@@ -114,63 +112,24 @@ void ask(const StageInput& in, const CurateConfig& config, const std::filesystem
   run_learn("folds", learn::json_of(request).dump(2), folder, "curate", context);
 }
 
-/// The class with the greatest probability at each pixel; ties to the first.
-std::vector<std::uint8_t> decided(const shard::ArrayView& probabilities, const std::vector<learn::ClassInfo>& classes) {
-  const auto* p = reinterpret_cast<const float*>(probabilities.data.data());
-  const auto pixels = static_cast<std::size_t>(probabilities.header.elements()) / classes.size();
-  std::vector<std::uint8_t> out(pixels);
-  for (std::size_t i = 0; i < pixels; ++i) {
-    std::size_t best = 0;
-    for (std::size_t k = 1; k < classes.size(); ++k)
-      if (p[k * pixels + i] > p[best * pixels + i]) best = k;
-    out[i] = static_cast<std::uint8_t>(classes[best].id);
-  }
+/// Hashes of all members of views and masks, by place.
+std::map<std::pair<std::string, std::int64_t>, std::string> hashes_of(const index::Manifest& manifest, const MaskPlaces& masks) {
+  std::map<std::pair<std::string, std::int64_t>, std::string> out;
+  const auto add = [&](const index::MemberPlace& place) { out[{place.shard, place.byte_offset}] = place.sha256; };
+  for (const auto& view : index::views(manifest))
+    if (view.place) add(*view.place);
+  for (const auto& [id, place] : masks) add(place);
   return out;
 }
 
-/// Opens shards once.
-class Shards {
- public:
-  explicit Shards(std::filesystem::path workspace) : workspace_(std::move(workspace)) {}
-  shard::ArrayView array(const std::string& file, std::int64_t offset, std::int64_t length) {
-    auto& mapped = files_[file];
-    if (!mapped) mapped = std::make_unique<shard::MappedFile>(workspace_ / file);
-    return shard::array_at(*mapped, offset, length);
-  }
-
- private:
-  std::filesystem::path workspace_;
-  std::map<std::string, std::unique_ptr<shard::MappedFile>> files_;
-};
-
-FoldScores compare(const StageInput& in, const SampleSet& set, const std::vector<learn::ClassInfo>& classes, const std::filesystem::path& answer) {
-  std::map<std::string, shard::IndexEntry> entries;
-  for (auto& entry : shard::scan_tar(answer)) entries.emplace(entry.member, entry);
-  const shard::MappedFile answers(answer);
-  Shards shards(in.workspace);
-  FoldScores scores;
-  std::map<std::string, std::pair<double, int>> sums;
-  std::set<std::string> empty;
-  for (const auto& sample : set.samples) {
-    const auto& row = sample.rows.front();
-    const auto found = entries.find(row.location + "." + row.view + ".prob.npy");
-    if (found == entries.end()) throw Error::failed("curate: tilewright-learn gave no prediction of " + row.sample + " in " + answer.string());
-    const auto mask = shards.array(row.mask_shard, row.mask_offset, row.mask_length);
-    const std::span label(reinterpret_cast<const std::uint8_t*>(mask.data.data()), mask.data.size());
-    const auto predicted = decided(shard::array_at(answers, found->second.offset, found->second.length), classes);
-    if (predicted.size() != label.size())
-      throw Error::failed("curate: the prediction of " + row.sample + " has " + std::to_string(predicted.size()) + " pixels, its mask " + std::to_string(label.size()));
-    ++scores.samples;
-    if (const auto iou = label_iou(predicted, label)) {
-      sums[row.location].first += *iou;
-      ++sums[row.location].second;
-    } else {
-      empty.insert(row.location);
-    }
-  }
-  for (const auto& [id, sum] : sums) scores.iou[id] = sum.first / sum.second;
-  scores.empty_locations = std::count_if(empty.begin(), empty.end(), [&](const auto& id) { return !sums.contains(id); });
-  return scores;
+std::string key_of(const StageInput& in, const CurateConfig& config, const FoldPlan& plan, const MaskPlaces& masks) {
+  const auto hashes = hashes_of(in.manifest, masks);
+  shard::Sha256 key;
+  key.update(learn::json_of(run_config(config.model)).dump() + plan.source + "\n" + plan.dataset.normalize + "\n" + std::to_string(config.folds) + "\n");
+  for (const auto& sample : plan.samples.samples)
+    for (const auto& row : sample.rows)
+      key.update(row.sample + " " + std::to_string(plan.fold_of.at(row.location)) + " " + hashes.at({row.shard, row.offset}) + " " + hashes.at({row.mask_shard, row.mask_offset}) + "\n");
+  return shard::hex(key.finish());
 }
 
 }  // namespace
@@ -181,16 +140,62 @@ std::optional<std::string> curate_normalize(const Job& job, const std::string& l
   return std::nullopt;
 }
 
-FoldScores score_by_folds(const StageInput& in, const CurateConfig& config, const std::string& layer, const std::string& source,
-                          const RunContext& context) {
-  const auto dataset = dataset_config(in, layer, source);
-  const auto set = choose_samples(in.job, in.manifest, dataset);
-  if (set.samples.empty())
-    throw Error::failed("curate: no location has both a mask of " + layer + " and a view of " + source + "; check the layer's extent, or name curate: source");
-  const ScratchFolder scratch(in.job.scratch() / ("curate-" + layer));
-  const auto classes = write_dataset(in, dataset, set, config.folds, scratch.path(), context);
-  ask(in, config, scratch.path(), context);
-  return compare(in, set, classes, scratch.path() / "folds.tar");
+std::string curate_source(const Job& job) { return job.curate->source.value_or(job.view_sources().front()); }
+
+std::string curate_model_source(const Job& job) { return job.curate->model.source.value_or(curate_source(job)); }
+
+FoldPlan plan_folds(const StageInput& in, const CurateConfig& config, const std::string& layer, const MaskPlaces& masks) {
+  FoldPlan plan{.layer = layer, .source = curate_model_source(in.job), .dataset = {}, .samples = {}, .fold_of = {}, .key = ""};
+  plan.dataset = dataset_config(in, layer, plan.source);
+  plan.samples = choose_samples(in.job, in.manifest, plan.dataset);
+  if (plan.samples.samples.empty())
+    throw Error::failed("curate: no location has both a mask of " + layer + " and a view of " + plan.source + "; check the layer's extent, or name curate: source");
+  for (auto& sample : plan.samples.samples)
+    for (auto& row : sample.rows) {
+      const auto& mask = masks.at(row.location);
+      row.mask_shard = mask.shard;
+      row.mask_offset = mask.byte_offset;
+      row.mask_length = mask.byte_length;
+    }
+  plan.fold_of = folds_of(in, plan.samples, config.folds);
+  plan.key = key_of(in, config, plan, masks);
+  return plan;
+}
+
+FoldAnswers answer_folds(const StageInput& in, const CurateConfig& config, const FoldPlan& plan, const std::filesystem::path& folder, const RunContext& context) {
+  const auto classes = write_dataset(in, plan, folder, context);
+  ask(in, config, folder, context);
+  return {plan, classes, folder / "folds.tar"};
+}
+
+FoldAnswers::FoldAnswers(const FoldPlan& plan, const std::vector<learn::ClassInfo>& classes, const std::filesystem::path& shard) : file_(shard), answers_(shard) {
+  for (const auto& info : classes) class_ids_.push_back(static_cast<std::uint8_t>(info.id));
+  std::map<std::string, shard::IndexEntry> entries;
+  for (auto& entry : shard::scan_tar(shard)) entries.emplace(entry.member, entry);
+  for (const auto& sample : plan.samples.samples) {
+    const auto& row = sample.rows.front();
+    const auto found = entries.find(row.location + "." + row.view + ".prob.npy");
+    if (found == entries.end()) throw Error::failed("curate: tilewright-learn gave no prediction of " + row.sample + " in " + shard.string());
+    places_[row.location].emplace_back(found->second.offset, found->second.length);
+  }
+}
+
+std::optional<std::vector<float>> FoldAnswers::of(const std::string& location_id) const {
+  const auto found = places_.find(location_id);
+  if (found == places_.end()) return std::nullopt;
+  std::vector<float> mean;
+  for (const auto& [offset, length] : found->second) {
+    const auto array = shard::array_at(answers_, offset, length);
+    const auto* p = reinterpret_cast<const float*>(array.data.data());
+    mean.resize(static_cast<std::size_t>(array.header.elements()), 0);
+    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += p[i];
+  }
+  const auto views = static_cast<float>(found->second.size());
+  for (auto& value : mean) {
+    value /= views;
+    if (!std::isfinite(value)) throw Error::failed("curate: the models' probabilities of " + location_id + " are not finite in " + file_.string() + "; lower curate.model.lr");
+  }
+  return mean;
 }
 
 }  // namespace tilewright::pipeline

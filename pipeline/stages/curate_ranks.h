@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From metrics to one rank: `combined`, and the subsets that rules and people make of it.
+// From metrics to one rank: `combined`.
 #pragma once
 
 #include <map>
@@ -29,10 +29,5 @@ std::map<std::string, double> combined_ranks(const std::map<std::string, MetricV
 
 /// Weights of `combined`: those of the job, or model_iou 1 and edge_agreement 0.5.
 std::map<std::string, double> weights_of(const CurateConfig& config);
-
-/// Writes the subsets of the job into the manifest (inside a transaction): locations that match the rule in
-/// every curated layer; accepted ones match any rule, rejected ones none (index/where.h). Throws Error::failed if a
-/// subset is empty, naming its rule and the best value found.
-void write_subsets(index::Manifest& manifest, const CurateConfig& config, StageReport& report);
 
 }  // namespace tilewright::pipeline

@@ -114,7 +114,7 @@ learn::TargetInfo dataset_target(const StageInput& in, const DatasetConfig& conf
     return value_target(target->first, target->second, set, part, std::move(known));
   }
   learn::TargetInfo target{.kind = "mask", .series = *config.target};
-  auto classes = configured_classes(layer_named(*config.target)->second);
+  auto classes = configured_classes(layer_named(repaired_from(in.job, *config.target).value_or(*config.target))->second);
   const auto everywhere = count_mask_values(in.workspace, members_of(set, -1, ""));
   const auto in_part = count_mask_values(in.workspace, members_of(set, -1, part));
   for (int id = 0; id < 255; ++id) {

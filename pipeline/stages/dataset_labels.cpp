@@ -26,7 +26,8 @@ const TargetConfig* target_named(const Job& job, const std::string& name) {
 }
 
 bool is_layer(const Job& job, const std::string& name) {
-  return std::ranges::any_of(job.layers, [&](const auto& layer) { return layer.first == name; });
+  const auto own = repaired_from(job, name).value_or(name);
+  return std::ranges::any_of(job.layers, [&](const auto& layer) { return layer.first == own; });
 }
 
 std::string days_text(double days) { return std::isfinite(days) ? std::to_string(static_cast<std::int64_t>(std::ceil(days))) + " days" : "unknown"; }

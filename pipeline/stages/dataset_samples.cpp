@@ -122,6 +122,7 @@ std::optional<std::set<std::string>> subset_of(const Job& job, const index::Mani
     for (const auto& [name, subset] : job.curate->subsets)
       if (name == *config.subset)
         rule = subset.where ? "its rule is where: " + *subset.where
+               : !subset.draw.empty() ? "its draws are " + name + "_" + std::to_string(subset.draw.front()) + " and so on"
                             : "its rule is top: " + std::to_string(subset.top.value_or(0)) +
                                   " by " + subset.by.value_or("combined");
   throw Error::config("datasets: subset " + *config.subset + " has no member (" + rule +
@@ -145,7 +146,12 @@ class Chooser {
       : pairs_(job.views ? job.views->pairs : std::vector<index::PairRule>{}),
         config_(config),
         subset_(subset_of(job, manifest, config)),
-        labels_(job, manifest, config) {}
+        labels_(job, manifest, config),
+        judge_config_(config) {
+    if (!config.judge) return;
+    judge_config_.target = config.judge;
+    judge_.emplace(job, manifest, judge_config_);
+  }
 
   void take(const LocationRow& location, const std::vector<ViewRow>& views, bool is_split) {
     const auto part = location.split.value_or(is_split ? "" : "train");
@@ -153,9 +159,10 @@ class Chooser {
     if (part.empty()) return void(++set_.without_part);
     if (part == "train" && subset_ && !subset_->contains(location.location_id))
       return void(++set_.outside_subset);
+    const auto& truth = judge_ && part != "train" ? *judge_ : labels_;
     // Without dates the label is the location's: asked once, for the first view.
-    if (labels_.is_wanted() && !labels_.depends_on_date()) {
-      const auto choice = labels_.of(location.location_id, std::nullopt);
+    if (truth.is_wanted() && !truth.depends_on_date()) {
+      const auto choice = truth.of(location.location_id, std::nullopt);
       if (!choice.label) return without_label(location, choice);
     }
     auto by_input = inputs_of(views);
@@ -163,7 +170,7 @@ class Chooser {
       if (by_input[i].empty())
         return leave_out(set_.without_input, location, Reason::no_partner,
                          "no view of " + config_.inputs[i].source);
-    const auto labels = label_views(location, by_input[0]);
+    const auto labels = label_views(location, truth, by_input[0]);
     if (!by_input[0].empty()) add_samples(location, by_input, labels, part);
   }
 
@@ -197,11 +204,11 @@ class Chooser {
   }
 
   /// Labels of the views of the first input; those that find none are taken out, each with its reason.
-  std::map<const ViewRow*, SampleLabel> label_views(const LocationRow& location, std::vector<const ViewRow*>& views) {
+  std::map<const ViewRow*, SampleLabel> label_views(const LocationRow& location, const DatasetLabels& truth, std::vector<const ViewRow*>& views) {
     std::map<const ViewRow*, SampleLabel> labels;
-    if (!labels_.is_wanted()) return labels;
+    if (!truth.is_wanted()) return labels;
     std::erase_if(views, [&](const ViewRow* view) {
-      const auto choice = labels_.of(location.location_id, view->acquired);
+      const auto choice = truth.of(location.location_id, view->acquired);
       if (choice.label) {
         labels[view] = *choice.label;
         return false;
@@ -254,6 +261,8 @@ class Chooser {
   const DatasetConfig& config_;
   std::optional<std::set<std::string>> subset_;
   DatasetLabels labels_;
+  DatasetConfig judge_config_;            ///< what val and test are measured against
+  std::optional<DatasetLabels> judge_;
   SampleSet set_;
 };
 

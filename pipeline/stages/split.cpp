@@ -12,6 +12,7 @@
 #include "pipeline/stages/split_locations.h"
 #include "pipeline/stages/split_plane.h"
 #include "pipeline/stages/split_table.h"
+#include "pipeline/scores/score.h"
 #include "pipeline/stages/stage.h"
 
 namespace tilewright::pipeline {
@@ -108,7 +109,10 @@ std::vector<index::SplitLocation> split_locations_of(const index::Manifest& mani
 
 index::SplitConfig split_config_of(const Job& job) {
   const auto& split = *job.split;
-  const bool wants_folds = job.curate && std::ranges::find(job.curate->scores, "model_iou") != job.curate->scores.end();
+  const bool wants_folds = job.curate && std::ranges::any_of(job.curate->scores, [](const auto& name) {
+    const auto* row = find_score(name);
+    return row && row->needs == ScoreNeeds::model;
+  });
   return {.unit = split.unit, .block_m = split.block_m, .guard_m = split.guard_m, .train = split.fractions.train, .val = split.fractions.val,
           .test = split.fractions.test, .seed = split.seed, .folds = wants_folds ? job.curate->folds : 0};
 }

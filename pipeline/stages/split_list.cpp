@@ -7,12 +7,14 @@
 #include <cctype>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <optional>
 #include <regex>
 
 #include "geometry/error.h"
 #include "index/manifest.h"
 #include "index/shard/sha256.h"
+#include "index/shard/shard_reader.h"
 #include "pipeline/io/raster.h"
 #include "pipeline/io/vector_layer.h"
 #include "pipeline/stages/split_locations.h"
@@ -25,6 +27,7 @@ namespace fs = std::filesystem;
 using index::AuditedSample;
 using Row = std::map<std::string, std::string>;  ///< column in small letters -> text
 
+constexpr std::int64_t kMostPixels = std::int64_t{64} << 20;
 constexpr double kPointHalf_m = 0.5;  ///< a place without extent counts as a square metre
 constexpr std::array kPartColumns{"split", "part", "subset", "set"};
 constexpr std::array kFileColumns{"file", "path", "image", "filename"};
@@ -97,6 +100,15 @@ void set_point(AuditedSample& sample, geometry::MapXY point, const geometry::Crs
     set_ground(sample, square(at->x - kPointHalf_m, at->y - kPointHalf_m, at->x + kPointHalf_m, at->y + kPointHalf_m), zone);
 }
 
+void add_picture(AuditedSample& sample, std::span<const std::byte> bytes, shard::DType dtype, int width, int height) {
+  std::vector<float> band(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+  shard::with_type(dtype, [&](auto example) {
+    const auto* from = reinterpret_cast<const decltype(example)*>(bytes.data());
+    std::transform(from, from + band.size(), band.begin(), [](auto value) { return static_cast<float>(value); });
+  });
+  if (const auto picture = index::thumbnail(band, width, height)) sample.thumbnails.push_back(*picture);
+}
+
 /// Collects samples; counts what it could not use.
 class ListReader {
  public:
@@ -127,6 +139,7 @@ class ListReader {
   void finish() {
     if (missing_ > 0) list.notes.push_back(std::to_string(missing_) + " files of the list are not beside it, such as " + first_missing_ + ": their ground and pixels are not compared");
     if (unread_ > 0) list.notes.push_back(std::to_string(unread_) + " files cannot be read as rasters, such as " + first_unread_);
+    if (too_large_ > 0) list.notes.push_back(std::to_string(too_large_) + " rasters are larger than 64 million pixels: near-equal pixels are not looked for in them");
     if (std::ranges::none_of(list.samples, [](const auto& sample) { return sample.part == "train"; }))
       throw Error::config("the list has " + std::to_string(list.samples.size()) + " samples, but none of the part 'train'; name the parts train, val and test");
   }
@@ -154,6 +167,7 @@ class ListReader {
       sample.contents.push_back(shard::sha256_file(file));
       const auto raster = Raster::open(file, policy_);
       const auto& info = raster.info();
+      add_thumbnail(sample, raster);
       if (!info.has_georeference || !info.crs.known()) return;
       const auto w = static_cast<double>(info.width), h = static_cast<double>(info.height);
       std::vector<geometry::PixelXY> ring{{0, 0}, {0, h}, {w, h}, {w, 0}, {0, 0}};
@@ -163,9 +177,21 @@ class ListReader {
     }
   }
 
+  /// Of the first band; larger rasters than samples ever are stay without.
+  void add_thumbnail(AuditedSample& sample, const Raster& raster) {
+    const auto& info = raster.info();
+    if (info.bands.empty() || info.width * info.height > kMostPixels) {
+      too_large_ += !info.bands.empty();
+      return;
+    }
+    std::vector<std::byte> bytes(static_cast<std::size_t>(info.width * info.height) * shard::byte_size(info.bands.front().dtype));
+    raster.read(0, {0, 0, info.width, info.height}, bytes);
+    add_picture(sample, bytes, info.bands.front().dtype, static_cast<int>(info.width), static_cast<int>(info.height));
+  }
+
   const OpenPolicy& policy_;
   std::optional<std::regex> scene_;
-  std::int64_t missing_ = 0, unread_ = 0;
+  std::int64_t missing_ = 0, unread_ = 0, too_large_ = 0;
   std::string first_missing_, first_unread_;
 };
 
@@ -247,9 +273,10 @@ void read_workspace(SplitList& list, const fs::path& manifest_file) {
   const auto manifest = index::Manifest::open(manifest_file, index::Manifest::Mode::read_only);
   std::map<std::string, std::string> part_of;
   for (const auto& row : index::locations(manifest)) part_of[row.location_id] = row.split.value_or("");
-  std::map<std::string, std::vector<std::string>> contents;
+  std::map<std::string, std::vector<index::MemberPlace>> places;
+  std::map<std::string, std::unique_ptr<shard::MappedFile>> shards;
   for (const auto& view : index::views(manifest))
-    if (view.place) contents[view.location_id].push_back(view.place->sha256);
+    if (view.place) places[view.location_id].push_back(*view.place);
   std::int64_t unsplit = 0;
   for (auto& location : split_locations_of(manifest)) {
     const auto& part = part_of[location.location_id];
@@ -257,7 +284,13 @@ void read_workspace(SplitList& list, const fs::path& manifest_file) {
     if (part.empty()) continue;
     auto& sample = list.samples.emplace_back();
     sample.part = part;
-    sample.contents = contents[location.location_id];
+    for (const auto& place : places[location.location_id]) {
+      sample.contents.push_back(place.sha256);
+      auto& file = shards[place.shard];
+      if (!file) file = std::make_unique<shard::MappedFile>(manifest_file.parent_path() / place.shard);
+      const auto array = shard::array_at(*file, place.byte_offset, place.byte_length);
+      add_picture(sample, array.data, array.header.dtype, static_cast<int>(array.header.shape.at(2)), static_cast<int>(array.header.shape.at(1)));
+    }
     sample.where = std::move(location);
   }
   if (list.samples.empty()) throw Error::config(manifest_file.string() + " has no location with a part yet; run: tilewright split JOB");

@@ -24,7 +24,7 @@ struct SplitList {
 /// - a folder with tables named after parts (train.csv, test_files.csv), or with subfolders train, val, test of rasters;
 /// - a vector file: polygons or points with the same fields;
 /// - a workspace with a split.
-/// Rasters give ground (the box of their corners) and the hash of their bytes. `scene_pattern`: a
+/// Rasters give ground (the box of their corners), the hash of their bytes and a thumbnail of their first band; views those of their pixels. `scene_pattern`: a
 /// regular expression; its first group in a sample's name is its scene. Part names of other tools are
 /// understood (training, valid, validation, dev, testing). Throws Error::config for a place that is none of these, a table without a part, and a list without train.
 SplitList read_split_list(const std::filesystem::path& place, const std::string& scene_pattern, const OpenPolicy& policy);

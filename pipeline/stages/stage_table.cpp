@@ -71,8 +71,8 @@ std::string hash_split_inputs(const StageInput& in) {
 /// What scores depend on outside their section: the source where the job leaves it to the order of
 /// sources, and how the job's datasets scale its pixels.
 std::string curate_inputs(const StageInput& in) {
-  const auto source = in.job.curate->source.value_or(in.job.view_sources().front());
-  std::string out = in.job.curate->source ? "" : source;
+  const auto source = curate_model_source(in.job);
+  std::string out = in.job.curate->source ? "" : curate_source(in.job);
   for (const auto& layer : in.job.curate->layers)
     if (const auto normalize = curate_normalize(in.job, layer, source)) out += "\n" + layer + ": " + *normalize;
   return out;
@@ -92,7 +92,7 @@ constexpr std::array kStages{
     StageRow{"extract", "views", "extract", 1, has_views, nothing_foreseen, nothing, run_extract},
     StageRow{"label", "views", "layers targets", 2, has_labels, foresee_label, hash_label_inputs, run_label},
     StageRow{"split", "views", "split curate.folds curate.scores", 1, has_split, foresee_split, hash_split_inputs, run_split},
-    StageRow{"curate", "extract label split", "curate", 1, has_curate, nothing_foreseen, curate_inputs, run_curate},
+    StageRow{"curate", "extract label split", "curate", 2, has_curate, nothing_foreseen, curate_inputs, run_curate},
     StageRow{"dataset", "extract label split curate", "datasets", 1, has_datasets, nothing_foreseen, nothing, run_dataset},
     StageRow{"train", "dataset", "runs", 1, has_runs, foresee_train, hash_run_inputs, run_train},
     StageRow{"evaluate", "train", "", 1, has_runs, nothing_foreseen, nothing, run_evaluate},

@@ -41,6 +41,12 @@ layers:
     class: 1
     classes: {1: {name: building, color: '#c0392b'}}
     extent: 'labels/extent.gpkg'             # complete inside, 255 outside
+  true_buildings:                            # what val and test are measured against: see judge below
+    vector: 'truth/buildings.gpkg'
+    draw: polygons
+    class: 1
+    classes: {1: {name: building, color: '#1e8449'}}
+    extent: 'labels/extent.gpkg'
   roads:
     vector: 'labels/roads.gpkg'
     draw: lines
@@ -54,18 +60,22 @@ split: {unit: block, block_m: @block@, guard_m: 0, fractions: {train: 0.7, val: 
 curate:
   layers: [buildings]
   source: elevation
-  scores: [edge_agreement, model_iou, clipped_frac]
+  scores: [edge_agreement, height_step, shift_edges_px, clipped_frac, model_iou, softmin, confident_frac, log_likelihood, missing_objects, false_objects, completeness, shift_model_px]
   model: {width: @curate_width@, epochs: @curate_epochs@}
   folds: @folds@
   weights: {model_iou: 1, edge_agreement: 0.5}
+  repair: {shift: true, add: true, remove: true}   # the layer buildings_repaired; buildings stay as they are
   subsets:
     clean: {where: 'combined >= 0.4'}
     best: {top: @top@, by: combined}
+    few: {draw: [@few@], seed: 1}            # few_10 within few_50 and so on: how many labels are enough?
 
 datasets:
   corpus: {inputs: [optical], views: each}
   pairs: {inputs: [optical], views: pairs}   # two dates of one place
-  town: {inputs: [elevation], target: buildings, subset: clean, normalize: minmax_local}
+  town: {inputs: [elevation], target: buildings, judge: true_buildings, subset: clean, normalize: minmax_local}
+  town_noisy: {inputs: [elevation], target: buildings, judge: true_buildings, normalize: minmax_local}
+  town_repaired: {inputs: [elevation], target: buildings_repaired, judge: true_buildings, normalize: minmax_local}
 
 runs:
   pretrain:                                  # masked autoencoder on all optical views
@@ -90,6 +100,23 @@ runs:
     model: {name: unet, width: @unet_width@}
     augment: [flip]
     epochs: @unet_epochs@
+    max_steps: @unet_steps@
+    batch: 8
+  unet_noisy:                                # the same with every label as it came: what curation gains
+    dataset: town_noisy
+    recipe: segment
+    model: {name: unet, width: @unet_width@}
+    augment: [flip]
+    epochs: @unet_epochs@
+    max_steps: @unet_steps@                  # as many as the run on the curated labels
+    batch: 8
+  unet_repaired:
+    dataset: town_repaired
+    recipe: segment
+    model: {name: unet, width: @unet_width@}
+    augment: [flip]
+    epochs: @unet_epochs@
+    max_steps: @unet_steps@
     batch: 8
 
 predict: {run: unet, source: elevation, overlap_px: 16, polygons: false}
@@ -97,6 +124,14 @@ predict: {run: unet, source: elevation, overlap_px: 16, polygons: false}
 
 void replace(std::string& text, const std::string& name, const std::string& value) {
   for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += value.size()) text.replace(at, name.size(), value);
+}
+
+/// Nested draws that the locations of train allow: seven tenths of twice `cells` squared, give or take a few blocks.
+std::string few_of(int cells) {
+  std::string text = cells < 6 ? "2, 4" : "10";
+  for (const int count : {50, 150})
+    if (count <= cells * cells) text += ", " + std::to_string(count);
+  return text;
 }
 
 }  // namespace
@@ -109,8 +144,9 @@ std::string job_text(const SynthOptions& options) {
       {"@patch@", options.patch_px}, {"@block@", block},
       {"@curate_width@", is_small ? 4 : 8}, {"@curate_epochs@", is_small ? 2 : 12}, {"@folds@", is_small ? 2 : 4},
       {"@top@", std::max(1, cells * cells / 3)},
-      {"@mae_epochs@", is_small ? 1 : 3}, {"@unet_width@", is_small ? 4 : 12}, {"@unet_epochs@", is_small ? 1 : 12}};
+      {"@mae_epochs@", is_small ? 1 : 3}, {"@unet_width@", is_small ? 4 : 12}, {"@unet_epochs@", is_small ? 1 : 12}, {"@unet_steps@", is_small ? 4 : 200}};
   std::string text = kTemplate;
+  replace(text, "@few@", few_of(cells));
   for (const auto& [name, value] : values) replace(text, name, std::to_string(value));
   return text;
 }

@@ -76,12 +76,12 @@ TEST_F(Where, VerdictsWinAndTheLastOneCounts) {
     insert(manifest_, VerdictRow{"l3", "houses", "reject", "me", {}, ""});
   });
   EXPECT_THAT(where("combined >= 0.6"), ElementsAre("l0", "l3"));
-  EXPECT_THAT(select_top(manifest_, "roads", "combined", 3), ElementsAre("l0", "l3", "l2"));
+  EXPECT_THAT(select_top(manifest_, "roads", "combined", false, 3), ElementsAre("l0", "l3", "l2"));
 }
 
 TEST_F(Where, TopIsBestFirst) {
-  EXPECT_THAT(select_top(manifest_, "roads", "combined", 2), ElementsAre("l4", "l3"));
-  EXPECT_EQ(select_top(manifest_, "roads", "combined", 99).size(), 5U);
+  EXPECT_THAT(select_top(manifest_, "roads", "combined", false, 2), ElementsAre("l4", "l3"));
+  EXPECT_EQ(select_top(manifest_, "roads", "combined", false, 99).size(), 5U);
 }
 
 TEST_F(Where, UnknownMetricIsAnErrorThatListsTheKnown) {

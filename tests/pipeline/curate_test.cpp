@@ -13,7 +13,8 @@
 #include "index/shard/commit.h"
 #include "index/shard/shard_writer.h"
 #include "pipeline/stages/curate_ranks.h"
-#include "pipeline/stages/curate_scores.h"
+#include "pipeline/stages/curate_subsets.h"
+#include "pipeline/scores/label_scores.h"
 #include "pipeline/stages/stage.h"
 #include "pipeline/synth/label_noise.h"
 #include "pipeline/synth/render.h"
@@ -149,6 +150,18 @@ TEST(Ranks, CombinedIsTheMeanOverTheMetricsThatALocationHas) {
   EXPECT_EQ(weights_of({}).at("edge_agreement"), 0.5);
 }
 
+SubsetConfig where_rule(const std::string& rule) {
+  SubsetConfig out;
+  out.where = rule;
+  return out;
+}
+SubsetConfig top_rule(const std::string& by, std::int64_t count) {
+  SubsetConfig out;
+  out.by = by;
+  out.top = count;
+  return out;
+}
+
 /// A workspace with `count` locations whose label is a box, shifted more and more off the step of its image.
 class CurateStage : public testing::Test {
  protected:
@@ -171,6 +184,14 @@ class CurateStage : public testing::Test {
   }
 
   static std::string id(int number) { return "e32632_r1000000_s32_x" + std::to_string(number * kSize) + "_y0"; }
+
+  /// In the order of the manifest.
+  static std::vector<std::string> ids(const std::vector<int>& numbers) {
+    std::vector<std::string> out;
+    for (const int number : numbers) out.push_back(id(number));
+    std::sort(out.begin(), out.end());
+    return out;
+  }
 
   void write_world(int count) {
     std::vector<shard::MemberSpec> images, masks;
@@ -229,7 +250,7 @@ class CurateStage : public testing::Test {
 };
 
 TEST_F(CurateStage, ScoresFallWithTheShiftAndCombinedRanksThem) {
-  job_.curate->subsets = {{"half", {.where = "combined >= 0.5", .by = {}, .top = {}}}, {"best", {.where = {}, .by = "edge_agreement", .top = 2}}};
+  job_.curate->subsets = {{"half", where_rule("combined >= 0.5")}, {"best", top_rule("edge_agreement", 2)}};
   run();
   std::vector<double> edges;
   for (int i = 0; i < 6; ++i)
@@ -255,7 +276,7 @@ TEST_F(CurateStage, VerdictsWinOverScoresAndSurviveARerun) {
       insert.exec();
     }
   });
-  job_.curate->subsets = {{"half", {.where = "combined >= 0.5", .by = {}, .top = {}}}};
+  job_.curate->subsets = {{"half", where_rule("combined >= 0.5")}};
   for (int round = 0; round < 2; ++round) {
     run();
     EXPECT_EQ(index::subset_members(*manifest_, "half"), (std::vector<std::string>{id(5), id(1), id(2)}));
@@ -263,7 +284,7 @@ TEST_F(CurateStage, VerdictsWinOverScoresAndSurviveARerun) {
 }
 
 TEST_F(CurateStage, AnEmptySubsetNamesItsRuleAndTheBestValue) {
-  job_.curate->subsets = {{"perfect", {.where = "edge_agreement > 3", .by = {}, .top = {}}}};
+  job_.curate->subsets = {{"perfect", where_rule("edge_agreement > 3")}};
   try {
     run();
     FAIL() << "an empty subset was accepted";
@@ -275,6 +296,193 @@ TEST_F(CurateStage, AnEmptySubsetNamesItsRuleAndTheBestValue) {
     EXPECT_NE(text.find("edge_agreement of 6 locations, best 2"), std::string::npos) << text;
   }
   EXPECT_TRUE(index::scores(*manifest_).empty());  // nothing half-written
+}
+
+std::int64_t count_of(const StageReport& report, const std::string& name) {
+  for (const auto& [key, value] : report.counts)
+    if (key == name) return value;
+  return -1;
+}
+
+TEST_F(CurateStage, ScoresAgainOnlyWhatChanged) {
+  EXPECT_EQ(count_of(run(), "buildings.scored_again"), 6);
+  const auto dump = index::canonical_dump(*manifest_);
+  EXPECT_EQ(count_of(run(), "buildings.scored_again"), 0);
+  EXPECT_EQ(index::canonical_dump(*manifest_), dump);
+  job_.curate->weights = {{"edge_agreement", 2}, {"clipped_frac", 1}};
+  EXPECT_EQ(count_of(run(), "buildings.scored_again"), 0);
+  job_.curate->scores.emplace_back("shift_edges_px");
+  EXPECT_EQ(count_of(run(), "buildings.scored_again"), 6);
+  // Another mask of one location: only that one.
+  manifest_->in_transaction([&] {
+    SQLite::Statement update(manifest_->database(), "UPDATE mask SET sha256 = 'changed', byte_offset = (SELECT byte_offset FROM mask WHERE location_id = ?1), "
+                                                    "member = (SELECT member FROM mask WHERE location_id = ?1) WHERE location_id = ?2");
+    update.bind(1, id(5));
+    update.bind(2, id(0));
+    update.exec();
+  });
+  EXPECT_EQ(count_of(run(), "buildings.scored_again"), 1);
+  std::map<std::string, double> shifts;
+  for (const auto& score : index::scores(*manifest_, "buildings", "shift_edges_px")) shifts[score.location_id] = score.value;
+  EXPECT_EQ(shifts.at(id(0)), 5);
+  EXPECT_EQ(shifts.at(id(1)), 1);
+  EXPECT_EQ(shifts.at(id(4)), 4);
+}
+
+TEST_F(CurateStage, LostScoresAreComputedAgain) {
+  run();
+  manifest_->in_transaction([&] { index::clear_stage(*manifest_, "curate"); });
+  EXPECT_EQ(count_of(run(), "buildings.scored_again"), 6);
+  EXPECT_EQ(index::scores(*manifest_, "buildings", "edge_agreement").size(), 6U);
+}
+
+TEST_F(CurateStage, AgreementOfTwoLayersIsTheirIou) {
+  job_.layers.emplace_back("survey", LayerConfig{});
+  job_.curate->compare = "survey";
+  job_.curate->scores = {"label_agreement"};
+  job_.curate->weights = {{"label_agreement", 1}};
+  manifest_->in_transaction([&] {
+    for (auto mask : index::masks(*manifest_, "buildings")) {
+      if (mask.location_id == id(5)) continue;  // the survey does not cover it
+      mask.layer = "survey";
+      for (const auto& first : index::masks(*manifest_, "buildings"))
+        if (first.location_id == id(0)) mask.place = first.place;
+      index::insert(*manifest_, mask);
+    }
+  });
+  run();
+  const auto scores = index::scores(*manifest_, "buildings", "label_agreement");
+  ASSERT_EQ(scores.size(), 5U);
+  for (const auto& score : scores)
+    for (int i = 0; i < 5; ++i)
+      if (score.location_id == id(i)) {
+        EXPECT_NEAR(score.value, (10.0 - i) / (10 + i), 1e-12);
+      }
+}
+
+TEST_F(CurateStage, DrawsAreNestedAndOfTrainOnly) {
+  manifest_->in_transaction([&] {
+    for (int i = 0; i < 6; ++i) index::set_location_split(*manifest_, id(i), i == 2 ? "val" : "train");
+    index::insert(*manifest_, index::VerdictRow{id(4), "buildings", "reject", "me", {}, ""});
+  });
+  SubsetConfig draw;
+  draw.draw = {1, 2, 4};
+  job_.curate->subsets = {{"few", draw}};
+  run();
+  const auto one = index::subset_members(*manifest_, "few_1"), two = index::subset_members(*manifest_, "few_2"), four = index::subset_members(*manifest_, "few_4");
+  EXPECT_EQ(four, ids({0, 1, 3, 5}));
+  EXPECT_TRUE(std::includes(two.begin(), two.end(), one.begin(), one.end()));
+  EXPECT_TRUE(std::includes(four.begin(), four.end(), two.begin(), two.end()));
+  EXPECT_EQ(two.size(), 2U);
+  job_.curate->subsets[0].second.draw = {5};
+  try {
+    run();
+    FAIL() << "drew more than there are";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("only 4 locations of train"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(CurateStage, TopTakesTheBestOfThoseThatMatch) {
+  manifest_->in_transaction([&] {
+    for (int i = 0; i < 6; ++i) index::set_location_split(*manifest_, id(i), i % 2 == 0 ? "val" : "train");
+  });
+  auto best = top_rule("edge_agreement", 2);
+  best.where = "split = train";
+  job_.curate->subsets = {{"best", best}};
+  run();
+  EXPECT_EQ(index::subset_members(*manifest_, "best"), (std::vector<std::string>{id(1), id(3)}));
+  ASSERT_EQ(index::subsets(*manifest_).size(), 1U);
+  EXPECT_EQ(index::subsets(*manifest_)[0].rule, "top 2 by edge_agreement, where split = train");
+}
+
+TEST(Subsets, EveryStratumGivesItsShareBestFirst) {
+  std::vector<std::string> best_first;
+  Strata strata;
+  for (int i = 0; i < 20; ++i) {
+    best_first.push_back((i < 10 ? "a" : "b") + std::to_string(i));
+    strata[best_first.back()] = i < 10 ? "town" : i < 15 ? "field" : "wood";
+  }
+  EXPECT_EQ(take_stratified(best_first, strata, 4), (std::vector<std::string>{"a0", "a1", "b10", "b15"}));
+  EXPECT_EQ(take_stratified(best_first, {}, 2), (std::vector<std::string>{"a0", "a1"}));
+  for (std::size_t n = 0; n <= 25; ++n) EXPECT_EQ(take_stratified(best_first, strata, n).size(), std::min<std::size_t>(n, 20));
+}
+
+TEST(Subsets, TheOrderOfADrawKeepsSharesAndIsAFunctionOfSeedAndNames) {
+  std::vector<std::string> ids;
+  Strata strata;
+  for (int i = 0; i < 400; ++i) {
+    ids.push_back("l" + std::to_string(i));
+    strata[ids.back()] = i % 4 == 0 ? "rare" : "common";
+  }
+  const auto order = draw_order(ids, strata, 1);
+  std::shuffle(ids.begin(), ids.end(), std::mt19937(3));
+  EXPECT_EQ(draw_order(ids, strata, 1), order);
+  EXPECT_NE(draw_order(ids, strata, 2), order);
+  for (const std::size_t n : {8U, 40U, 100U, 300U}) {
+    const auto rare = std::count_if(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), [&](const auto& id) { return strata[id] == "rare"; });
+    EXPECT_NEAR(static_cast<double>(rare), static_cast<double>(n) / 4, 1) << n;
+  }
+  // Locations of another stratum move nothing among themselves.
+  std::vector<std::string> common;
+  for (const auto& id : order)
+    if (strata[id] == "common") common.push_back(id);
+  EXPECT_EQ(draw_order(common, strata, 1), common);
+}
+
+/// A label that is empty, all one class, or unknown everywhere is no error: what says nothing has no row.
+TEST_F(CurateStage, LabelsThatSayNothingHaveNoScore) {
+  std::vector<shard::MemberSpec> members;
+  for (int i = 0; i < 3; ++i) members.push_back({id(i), id(i) + ".buildings.npy", shard::DType::u8, {1, kSize, kSize}, ""});
+  shard::ShardWriter writer(folder_ / "shards/buildings-000001.tar", members);
+  const std::vector<std::uint8_t> empty(kSize * kSize, 0), full(kSize * kSize, 1), unknown(kSize * kSize, 255);
+  writer.put(0, std::as_bytes(std::span(empty)));
+  writer.put(1, std::as_bytes(std::span(full)));
+  writer.put(2, std::as_bytes(std::span(unknown)));
+  const auto written = writer.publish();
+  manifest_->in_transaction([&] {
+    for (int i = 0; i < 3; ++i) {
+      index::remove_mask(*manifest_, id(i), "buildings");
+      const auto& member = written.members[static_cast<std::size_t>(i)];
+      index::MaskRow row;
+      row.location_id = id(i);
+      row.layer = "buildings";
+      row.place = index::MemberPlace{"shards/buildings-000001.tar", member.name, member.offset, member.length, member.sha256};
+      index::insert(*manifest_, row);
+    }
+  });
+  job_.curate->scores = {"edge_agreement", "clipped_frac", "height_step", "shift_edges_px"};
+  run();
+  std::map<std::string, std::vector<std::string>> who;
+  for (const auto& score : index::scores(*manifest_, "buildings")) who[score.metric].push_back(score.location_id);
+  EXPECT_EQ(who["edge_agreement"], ids({3, 4, 5}));
+  EXPECT_EQ(who["clipped_frac"], ids({1, 3, 4, 5}));
+  EXPECT_EQ(who["height_step"], ids({3, 4, 5}));
+  EXPECT_EQ(who["shift_edges_px"], ids({3, 4, 5}));
+  EXPECT_EQ(count_of(run(), "buildings.scored_again"), 0);
+}
+
+TEST_F(CurateStage, ViewsOfAnotherPixelSizeAreRefusedWithTheRemedy) {
+  std::vector<shard::MemberSpec> members = {{id(0), id(0) + ".buildings.npy", shard::DType::u8, {1, kSize / 2, kSize / 2}, ""}};
+  shard::ShardWriter writer(folder_ / "shards/buildings-000001.tar", members);
+  const std::vector<std::uint8_t> small(kSize * kSize / 4, 1);
+  writer.put(0, std::as_bytes(std::span(small)));
+  const auto written = writer.publish();
+  manifest_->in_transaction([&] {
+    index::remove_mask(*manifest_, id(0), "buildings");
+    index::MaskRow row;
+    row.location_id = id(0);
+    row.layer = "buildings";
+    row.place = index::MemberPlace{"shards/buildings-000001.tar", written.members[0].name, written.members[0].offset, written.members[0].length, written.members[0].sha256};
+    index::insert(*manifest_, row);
+  });
+  try {
+    run();
+    FAIL() << "compared pixels of two sizes";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::config);
+    EXPECT_NE(std::string(error.what()).find("32 x 32 pixels, masks 16 x 16"), std::string::npos) << error.what();
+  }
 }
 
 TEST_F(CurateStage, StopsWithinOneLocation) {

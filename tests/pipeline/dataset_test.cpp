@@ -165,10 +165,12 @@ grid: {resolution_m: 10}
 views: {patch_px: 8}
 layers:
   houses: {vector: houses.geojson, draw: polygons, class: 1, classes: {1: {name: house, color: '#c33'}}}
+  survey: {vector: survey.geojson, draw: polygons, class: 1}
 split: {unit: block, block_m: 500}
 curate:
   layers: [houses]
   scores: [clipped_frac]
+  repair: {}
   subsets: {good: {where: 'combined >= 0.6'}}
 datasets:
   town: {inputs: [{source: sat, bands: [nir, red]}], target: houses}
@@ -322,6 +324,31 @@ class DatasetStage : public testing::Test {
   ScratchFolder folder;
   std::optional<index::Manifest> manifest;
 };
+
+TEST_F(DatasetStage, TrainsOnRepairedLabelsAndIsMeasuredAgainstTheJudge) {
+  EXPECT_THAT(error_of("{inputs: [dem], target: houses_repaired}", ErrorKind::config), testing::HasSubstr("houses_repaired has no masks"));
+  manifest->in_transaction([&] {
+    for (auto mask : index::masks(*manifest, "houses")) {
+      mask.layer = "houses_repaired";
+      mask.place->shard = "shards/houses_repaired-000000.tar";
+      if (mask.location_id != "loc1") index::insert(*manifest, mask);
+      mask.layer = "survey";
+      mask.place->shard = "shards/survey-000000.tar";
+      index::insert(*manifest, mask);
+    }
+  });
+  for (const char* name : {"houses_repaired", "survey"}) fs::copy_file(workspace() / "shards/houses-000000.tar", workspace() / "shards" / (std::string(name) + "-000000.tar"));
+  make("{inputs: [dem], target: houses_repaired, judge: survey}");
+  EXPECT_EQ(samples("train"), (std::vector<std::string>{"loc0.cccccccccccc", "loc2.cccccccccccc", "loc3.cccccccccccc"}));
+  for (const auto& row : rows("train")) EXPECT_EQ(row.mask_shard, "shards/houses_repaired-000000.tar");
+  ASSERT_FALSE(rows("val").empty());
+  for (const auto& row : rows("val")) EXPECT_EQ(row.mask_shard, "shards/survey-000000.tar");
+  for (const auto& row : rows("test")) EXPECT_EQ(row.mask_shard, "shards/survey-000000.tar");
+  const auto target = learn::read_dataset(town() / "dataset.json").target;
+  EXPECT_EQ(target.series, "houses_repaired");
+  ASSERT_EQ(target.classes.size(), 2U);
+  EXPECT_EQ(target.classes[1].name, "house");
+}
 
 TEST_F(DatasetStage, EveryViewIsASampleAndTheGuardIsLeftOut) {
   const auto report = make("{inputs: [{source: sat, bands: [nir, red]}], target: houses}");

@@ -191,6 +191,36 @@ limits: {memory: lots, max_bad: many}
     EXPECT_THAT(text, HasSubstr(wanted));
 }
 
+TEST(LoadJob, ChecksWhatCurationIsAskedFor) {
+  const std::string head = "workspace: w\nsources: {dsm: {files: d.tif}}\nviews: {}\nlayers: {houses: {vector: v.gpkg}, houses_repaired: {vector: w.gpkg}}\n";
+  const auto text = problems_of(head + R"(
+curate:
+  layers: [houses]
+  scores: [sofmin, label_agreement, missing_objects]
+  weights: {model_io: 1}
+  model: {source: dsn}
+  compare: roads
+  repair: {shift: true}
+  evaluate: {kinds: [drop, shfit]}
+  subsets:
+    few: {draw: [10, 5]}
+    both: {draw: [5], top: 3}
+    lone: {where: 'combined > 0', stratify: zone}
+datasets: {a: {inputs: [dsm], judge: houses}, b: {inputs: [dsm], target: houses, judge: hauses, subset: few_50}}
+)");
+  for (const char* wanted :
+       {"curate.scores.0: there is no score 'sofmin'; did you mean softmin?", "missing_objects takes its folds from blocks of the split", "curate.weights.model_io: there is no score 'model_io'",
+        "curate.model.source: there is no source of views 'dsn'", "curate.compare: there is no layer 'roads'", "curate.repair: makes the layer houses_repaired, but a layer or source has this name",
+        "curate.evaluate.kinds.1: there is no kind of noise 'shfit'; did you mean shift?", "curate.subsets.few.draw.1: is 5; numbers of locations must be 1 or more and grow",
+        "curate.subsets.both.top: cannot be drawn from", "curate.subsets.lone.stratify: is used only with top or draw", "datasets.a.judge: is used only with a layer as target",
+        "datasets.b.judge: there is no layer 'hauses'; did you mean houses?", "datasets.b.subset: there is no subset under curate.subsets 'few_50'"})
+    EXPECT_THAT(text, HasSubstr(wanted));
+  EXPECT_THAT(problems_of(head + "curate: {layers: [houses], scores: [label_agreement]}\n"), HasSubstr("label_agreement needs a second layer"));
+  const std::string good = "workspace: w\nsources: {dsm: {files: d.tif}}\nviews: {}\nsplit: {}\nlayers: {houses: {vector: v.gpkg}}\n";
+  EXPECT_EQ(problems_of(good + "curate: {layers: [houses], repair: {}, subsets: {few: {draw: [2, 4], where: 'combined > 0', stratify: zone}}}\n"
+                               "datasets: {a: {inputs: [dsm], target: houses_repaired, judge: houses, subset: few_4}}\n"), "");
+}
+
 TEST(LoadJob, SeasonsAreFourPeriodsByMonths) {
   const auto job = load_text(with("views: {periods: seasons, min_views: 4}\n"));
   ASSERT_EQ(job.views->periods.size(), 4U);

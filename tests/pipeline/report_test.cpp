@@ -38,6 +38,7 @@ const World& world() {
     options.size_px = 384;
     World out{load_job(make_region(folder, options).job), "", {}};
     out.job.curate->scores = {"edge_agreement", "clipped_frac"};
+    out.job.curate->repair.reset();  // needs models
     fs::create_directories(out.job.workspace());
     auto manifest = index::Manifest::open(out.job.workspace() / "manifest.gpkg", index::Manifest::Mode::create_or_write);
     const StageInput in{out.job, manifest, out.job.workspace()};

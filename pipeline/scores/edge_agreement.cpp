@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Edge agreement, clipped share and IoU of labels.
-#include "pipeline/stages/curate_scores.h"
+// Do the edges of a label lie on edges of the image or the elevation?
+#include "pipeline/scores/label_scores.h"
+#include "pipeline/scores/rows.h"
 
 #include <algorithm>
 #include <array>
@@ -73,6 +74,15 @@ double edge_scale(std::vector<double> percentiles_95) {
   return *middle;
 }
 
+std::vector<std::int32_t> boundary_pixels(const LabelView& label) {
+  const Grid grid(label);
+  std::vector<std::int32_t> out;
+  for (int row = 0; row < label.height; ++row)
+    for (int col = 0; col < label.width; ++col)
+      if (grid.is_boundary(col, row)) out.push_back(static_cast<std::int32_t>(grid.at(col, row)));
+  return out;
+}
+
 std::optional<double> edge_agreement(std::span<const float> gradient, const LabelView& label, double scale) {
   const Grid grid(label);
   double on_boundary = 0;
@@ -93,55 +103,9 @@ std::optional<double> edge_agreement(std::span<const float> gradient, const Labe
   return on_boundary / static_cast<double>(boundary) + (steep > 0 ? static_cast<double>(steep_inside) / static_cast<double>(steep) : 0);
 }
 
-std::optional<double> clipped_frac(const LabelView& label) {
-  const Grid grid(label);
-  std::vector<bool> seen(label.pixels.size(), false);
-  std::vector<std::pair<int, int>> stack;
-  std::int64_t area = 0, clipped = 0;
-  for (int row = 0; row < label.height; ++row)
-    for (int col = 0; col < label.width; ++col) {
-      if (seen[grid.at(col, row)] || !is_label(grid.value(col, row))) continue;
-      std::int64_t part = 0;
-      bool is_cut = false;
-      stack.assign(1, {col, row});
-      seen[grid.at(col, row)] = true;
-      while (!stack.empty()) {
-        const auto [c, r] = stack.back();
-        stack.pop_back();
-        ++part;
-        for (const auto& [dx, dy] : Grid::kNeighbours) {
-          if (!grid.has(c + dx, r + dy) || grid.value(c + dx, r + dy) == kIgnore) {
-            is_cut = true;
-          } else if (const auto i = grid.at(c + dx, r + dy); !seen[i] && label.pixels[i] == grid.value(c, r)) {
-            seen[i] = true;
-            stack.emplace_back(c + dx, r + dy);
-          }
-        }
-      }
-      area += part;
-      if (is_cut) clipped += part;
-    }
-  if (area == 0) return std::nullopt;
-  return static_cast<double>(clipped) / static_cast<double>(area);
-}
-
-std::optional<double> label_iou(std::span<const std::uint8_t> predicted, std::span<const std::uint8_t> label) {
-  std::array<std::int64_t, 256> both{}, either{};
-  for (std::size_t i = 0; i < label.size(); ++i) {
-    if (label[i] == kIgnore) continue;
-    ++either[label[i]];
-    if (predicted[i] == label[i]) ++both[label[i]];
-    else ++either[predicted[i]];
-  }
-  double sum = 0;
-  int classes = 0;
-  for (std::size_t c = 1; c < kIgnore; ++c)
-    if (either[c] > 0) {
-      sum += static_cast<double>(both[c]) / static_cast<double>(either[c]);
-      ++classes;
-    }
-  if (classes == 0) return std::nullopt;
-  return sum / classes;
+std::optional<double> edge_agreement_of(const ScoreInput& in) {
+  if (in.gradient.empty()) return std::nullopt;
+  return edge_agreement(in.gradient, in.label, in.facts.edge_scale);
 }
 
 }  // namespace tilewright::pipeline

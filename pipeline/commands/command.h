@@ -34,6 +34,10 @@ struct Invocation {
   bool tiny = false;
   std::optional<std::string> max_leak, map;  ///< audit
   std::string scene;
+  std::optional<std::string> subset;         ///< embed
+  std::string pool = "own";
+  std::optional<int> tap;
+  bool start = false;
 };
 
 /// Which groups of flags a command has; combined with |.
@@ -51,6 +55,7 @@ enum FlagGroup : unsigned {
   kReplanFlag = 512,
   kDryRunFlag = 1024,
   kAuditFlags = 2048,   ///< --max-leak --scene --map --overwrite
+  kEmbedFlags = 4096,   ///< --subset --pool --tap --start
 };
 
 struct CommandRow {
@@ -89,6 +94,7 @@ int run_verify(const Invocation&);
 int run_repair(const Invocation&);
 int run_report(const Invocation&);
 int run_audit(const Invocation&);
+int run_embed(const Invocation&);
 int run_synth(const Invocation&);
 int run_doctor(const Invocation&);
 

@@ -44,6 +44,7 @@ constexpr std::array kCommands{
     CommandRow{"report", "write report.html: one file, no network", kJob, kPlaceHelp, "", "", kJobFlags | kJsonFlag, run_report},
     CommandRow{"audit", "what the parts of a split share: scenes, locations, ground, pixels", "JOB", "job file, workspace, or a split list of another tool: CSV, GeoJSON, folder", "", "",
                kJobFlags | kAuditFlags | kOverwriteFlag | kJsonFlag, run_audit},
+    CommandRow{"embed", "features of every location and view as one array", kJob, kPlaceHelp, "RUN", "run whose encoder makes them", kJobFlags | kMachineFlags | kEmbedFlags | kJsonFlag | kProgressFlags, run_embed},
     CommandRow{"synth", "make a test world with known truth", "KIND", "region or archive", "DIR", "folder to write into", kSynthFlags | kJsonFlag, run_synth},
     CommandRow{"doctor", "versions, libraries, memory, training devices", "", "", "", "", kDoctorFlags | kJsonFlag, run_doctor},
 };

@@ -18,6 +18,7 @@
 #include "learn/config/json.h"
 #include "learn/config/request.h"
 #include "learn/train/device.h"
+#include "learn/train/embedder.h"
 #include "learn/train/evaluator.h"
 #include "learn/train/folds.h"
 #include "learn/train/learn_context.h"
@@ -77,6 +78,16 @@ void predict(const fs::path& file, const LearnContext& context) {
   run_predict(request, context);
 }
 
+void embed(const fs::path& file, const LearnContext& context) {
+  auto request = request_from<EmbedRequest>(file);
+  for (auto* path : {&request.workspace, &request.dataset, &request.samples, &request.output,
+                     &request.run_folder})
+    anchor(*path, file.parent_path());
+  anchor(request.init_folder, file.parent_path());
+  anchor(request.init_file, file.parent_path());
+  run_embed(request, context);
+}
+
 void folds(const fs::path& file, const LearnContext& context) {
   auto request = request_from<FoldsRequest>(file);
   for (auto* path : {&request.workspace, &request.dataset, &request.samples, &request.folds,
@@ -93,6 +104,7 @@ constexpr Verb kVerbs[] = {
     {"train", "trains or resumes a run", train},
     {"evaluate", "evaluation.json and samples.csv of a run", evaluate},
     {"predict", "class probabilities of windows", predict},
+    {"embed", "features of samples", embed},
     {"folds", "out-of-fold predictions for curation", folds},
 };
 

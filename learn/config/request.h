@@ -13,7 +13,7 @@
 
 namespace tilewright::learn {
 
-/// `tilewright-learn train|evaluate|predict|folds REQUEST.json`
+/// `tilewright-learn train|evaluate|predict|embed|folds REQUEST.json`
 struct TrainRequest {
   std::string workspace, dataset, run_folder;  ///< dataset: path of dataset.json
   RunConfig run;
@@ -38,6 +38,28 @@ template <class V>
 void describe(V&& v, EvaluateRequest& c) {
   v("workspace", c.workspace, "workspace folder"); v("dataset", c.dataset, "dataset.json");
   v("run_folder", c.run_folder, "runs/<name>"); v("threads", c.threads, "CPU threads"); v("device", c.device, "device");
+}
+
+/// Features of samples, one row each in the order of the part file: `output`, npy float32 (N, D).
+/// Of the run's own weights, or, with `run`, of those that it starts from.
+struct EmbedRequest {
+  std::string workspace, dataset, samples, output;
+  std::string run_folder;
+  std::optional<RunConfig> run;
+  std::optional<std::string> init_folder, init_file;
+  std::string pool = "own";
+  std::optional<int> tap;
+  int threads = 2, batch = 32;
+  std::string device = "auto";
+};
+template <class V>
+void describe(V&& v, EmbedRequest& c) {
+  v("workspace", c.workspace, "workspace folder"); v("dataset", c.dataset, "dataset.json of the run");
+  v("samples", c.samples, "part file of the samples"); v("output", c.output, "npy file");
+  v("run_folder", c.run_folder, "runs/<name>"); v("run", c.run, "resolved run, to use the weights that it starts from");
+  v("init_folder", c.init_folder, "run folder to start from"); v("init_file", c.init_file, "weights to start from");
+  v("pool", c.pool, "own, cls or mean"); v("tap", c.tap, "block or level; none = the end");
+  v("threads", c.threads, "CPU threads"); v("batch", c.batch, "samples at once"); v("device", c.device, "device");
 }
 
 /// Input shard: per key `<key>.image.npy` (C,H,W source dtype, bands of the run's dataset in order)

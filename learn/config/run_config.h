@@ -11,14 +11,15 @@
 
 namespace tilewright::learn {
 
-/// Where an encoder's weights come from: an earlier run of the job, or a safetensors file.
+/// Where an encoder's weights come from: an earlier run of the job, or a file (safetensors or .pth).
 struct EncoderSource {
-  std::optional<std::string> run, file;
+  std::optional<std::string> run, file, sensor;
 };
 template <class V>
 void describe(V&& v, EncoderSource& c) {
   v("run", c.run, "name of an earlier run of this job whose weights start the encoder");
-  v("file", c.file, "safetensors file with timm or MAE names");
+  v("file", c.file, "file of weights with timm or MAE names: safetensors, or .pth or .pt of torch.save");
+  v("sensor", c.sensor, "weights of several sensors: whose encoder to take, by the source's name; left out, the one whose source or bands the dataset has");
 }
 
 struct ModelConfig {
@@ -32,6 +33,9 @@ struct ModelConfig {
   double mask_ratio = 0.75;
   bool norm_pix = true;
   std::string target = "hog";
+  std::string fusion = "early";
+  bool recompute = false;
+  int head_hidden = 2048, head_bottleneck = 256, head_out = 65536;
   std::optional<EncoderSource> encoder;
 };
 template <class V>
@@ -50,6 +54,11 @@ void describe(V&& v, ModelConfig& c) {
   v("mask_ratio", c.mask_ratio, "mae: share of tokens that are hidden", between(0.05, 0.99));
   v("norm_pix", c.norm_pix, "mae, maskfeat: standardize the target of each token");
   v("target", c.target, "maskfeat: hog (each cell to length 1), hog_raw or pixels", one_of({"hog", "hog_raw", "pixels"}));
+  v("fusion", c.fusion, "several inputs in recipe classify: early = stacked bands for one encoder, late = an encoder for each input, features joined", one_of({"early", "late"}));
+  v("recompute", c.recompute, "vit: blocks keep only their input and run again on the way back; less memory, about a third more time, the same bits");
+  v("head_hidden", c.head_hidden, "dino: width of the head", at_least(1));
+  v("head_bottleneck", c.head_bottleneck, "dino: what the head narrows to", at_least(1));
+  v("head_out", c.head_out, "dino: directions that crops are told apart by; fewer for small corpora", at_least(2));
   v("encoder", c.encoder, "start the encoder from an earlier run or a file");
 }
 
@@ -61,24 +70,38 @@ struct LossConfig {
   double gamma = 2, boundary_gain = 5, boundary_sigma_px = 3;
   int queue = 4096;
   double momentum = 0.99;
+  std::optional<double> momentum_end;
+  std::string contrast = "nt_xent";
+  double mma_temperature = 0.1;
+  double teacher_temperature = 0.04, centre_momentum = 0.9;
+  int teacher_warmup_epochs = 0, freeze_epochs = 1;
 };
 template <class V>
 void describe(V&& v, LossConfig& c) {
   v("name", c.name, "cross_entropy, dice, cross_entropy_dice, focal or boundary; classify takes cross_entropy or focal; other recipes have their own", one_of({"cross_entropy", "dice", "cross_entropy_dice", "focal", "boundary"}));
   v("class_weights", c.class_weights, "none, or auto: inverse frequency of the class in train", one_of({"none", "auto"}));
   v("reduction", c.reduction, "weighted cross-entropy: divide by the weight_sum or the pixel_count", one_of({"weight_sum", "pixel_count"}));
-  v("temperature", c.temperature, "simclr, moco: temperature of the softmax", above(0));
+  v("temperature", c.temperature, "simclr, dual_simclr, moco: temperature of the softmax; dino: that of the student", above(0));
   v("gamma", c.gamma, "focal: exponent of (1 - probability of the truth)", at_least(0));
   v("boundary_gain", c.boundary_gain, "boundary: extra weight on the edge of a class", at_least(0));
   v("boundary_sigma_px", c.boundary_sigma_px, "boundary: how fast the extra weight falls off, pixels", above(0));
   v("queue", c.queue, "moco: keys of earlier batches (v2); 0 = the keys of the batch and a predictor (v3)", at_least(0));
-  v("momentum", c.momentum, "moco: how much of the key encoder stays at each step", between(0, 1));
+  v("momentum", c.momentum, "moco, dino: how much of the slow encoder stays at each step", between(0, 1));
+  v("momentum_end", c.momentum_end, "moco, dino: the same at the end, reached by half a cosine; left out, moco keeps momentum and dino ends at 1");
+  v("contrast", c.contrast, "dual_simclr: nt_xent on vectors, mma (max-match alignment) on maps, or the sum of both", one_of({"nt_xent", "mma", "nt_xent_mma"}));
+  v("mma_temperature", c.mma_temperature, "dual_simclr: temperature of mma", above(0));
+  v("teacher_temperature", c.teacher_temperature, "dino: temperature of the teacher", above(0));
+  v("teacher_warmup_epochs", c.teacher_warmup_epochs, "dino: epochs in which it rises from 0.04", at_least(0));
+  v("centre_momentum", c.centre_momentum, "dino: how much of the teacher's centre stays at each step", between(0, 1));
+  v("freeze_epochs", c.freeze_epochs, "dino: epochs in which the last layer of the head does not learn", at_least(0));
 }
 
 struct OptimizerConfig {
   std::string name = "adamw";
   double lr = 1e-3, weight_decay = 0.05, beta1 = 0.9, beta2 = 0.999, momentum = 0.9;
   double layer_decay = 1;
+  std::optional<double> weight_decay_end;
+  double ema = 0;
 };
 template <class V>
 void describe(V&& v, OptimizerConfig& c) {
@@ -89,6 +112,21 @@ void describe(V&& v, OptimizerConfig& c) {
   v("beta2", c.beta2, "adamw: decay of the second moment", between(0, 1));
   v("momentum", c.momentum, "sgd, lars: momentum", between(0, 1));
   v("layer_decay", c.layer_decay, "vit: factor of the learning rate from each block to the one below it; 1 = equal rates", between(0.01, 1));
+  v("weight_decay_end", c.weight_decay_end, "decay at the end, reached by half a cosine; left out, it stays");
+  v("ema", c.ema, "average of the weights that is validated and saved in their place: share of it that stays at each step, such as 0.999; 0 = none", between(0, 0.999999));
+}
+
+/// Crops of recipe dino: two large ones and some small ones.
+struct CropsConfig {
+  int small = 8, small_px = 0;
+  double least_area = 0.05, large_area = 0.4;
+};
+template <class V>
+void describe(V&& v, CropsConfig& c) {
+  v("small", c.small, "small crops of each sample, beside the two large ones", at_least(0));
+  v("small_px", c.small_px, "edge of a small crop, pixels; 0 = half of the sample, cut to whole tokens", at_least(0));
+  v("least_area", c.least_area, "least share of the sample that a small crop shows", between(0.001, 1));
+  v("large_area", c.large_area, "least share that a large crop shows, and largest of a small one", between(0.001, 1));
 }
 
 struct ScheduleConfig {
@@ -114,6 +152,7 @@ struct RunConfig {
   OptimizerConfig optimizer;
   ScheduleConfig schedule;
   std::vector<std::string> augment;
+  CropsConfig crops;
   std::string protocol = "full";
   int epochs = 20;
   int batch = 8;
@@ -122,6 +161,7 @@ struct RunConfig {
   int threads = 2;
   std::string device = "auto";
   std::string repro = "normal";
+  std::string precision = "float32";
   double clip_norm = 0;
   int accumulate = 1;
   int patience = 0;
@@ -133,12 +173,13 @@ struct RunConfig {
 template <class V>
 void describe(V&& v, RunConfig& c) {
   v("dataset", c.dataset, "name of a dataset of this job");
-  v("recipe", c.recipe, "segment, classify, mae, maskfeat, simclr or moco");
+  v("recipe", c.recipe, "segment, classify, mae, maskfeat, simclr, dual_simclr, moco or dino");
   v("model", c.model, "the network");
   v("loss", c.loss, "the loss of supervised recipes");
   v("optimizer", c.optimizer, "the optimizer");
   v("schedule", c.schedule, "the learning-rate schedule");
   v("augment", c.augment, "any of crop, flip, rotate, brightness, noise");
+  v("crops", c.crops, "crops of recipe dino");
   v("protocol", c.protocol, "full; frozen: the encoder does not learn; linear: frozen, with a linear head on standardized features; frozen_random: linear on random weights; scratch: full from random weights", one_of({"full", "frozen", "linear", "frozen_random", "scratch"}));
   v("epochs", c.epochs, "passes over train", at_least(1));
   v("batch", c.batch, "samples a step", at_least(1));
@@ -147,6 +188,7 @@ void describe(V&& v, RunConfig& c) {
   v("threads", c.threads, "CPU threads; part of the run's key because the bits depend on it", at_least(1));
   v("device", c.device, "auto, cpu or cuda", one_of({"auto", "cpu", "cuda"}));
   v("repro", c.repro, "normal, or strict: oneDNN off", one_of({"normal", "strict"}));
+  v("precision", c.precision, "of training steps: float32, or bfloat16 where that is safe (weights, losses and validation stay float32)", one_of({"float32", "bfloat16"}));
   v("clip_norm", c.clip_norm, "clip the gradient norm; 0 = no clipping", at_least(0));
   v("accumulate", c.accumulate, "parts that a batch is computed in, to save memory; the step is that of the whole batch", at_least(1));
   v("patience", c.patience, "stop after so many epochs without a better validation; 0 = never", at_least(0));

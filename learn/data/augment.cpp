@@ -15,8 +15,8 @@ struct CropWindow {
   double left = 0, top = 0, width = 0, height = 0;
 };
 
-CropWindow draw_window(int size, CounterRandom& random) {
-  const double area = random.uniform(0.2, 1.0) * size * size;
+CropWindow draw_window(int size, const CropPlan& plan, CounterRandom& random) {
+  const double area = random.uniform(plan.least_area, plan.most_area) * size * size;
   const double aspect = std::exp(random.uniform(std::log(3.0 / 4), std::log(4.0 / 3)));
   CropWindow window;
   window.width = std::clamp(std::round(std::sqrt(area * aspect)), 1.0, static_cast<double>(size));
@@ -33,6 +33,7 @@ struct Tap {
 };
 
 /// Pixel centres as in align_corners = false; neighbours stay inside the window.
+/// `size` output pixels over `length` pixels from `start`.
 std::vector<Tap> taps_of(int size, double start, double length) {
   std::vector<Tap> taps(static_cast<std::size_t>(size));
   for (int i = 0; i < size; ++i) {
@@ -45,46 +46,42 @@ std::vector<Tap> taps_of(int size, double start, double length) {
   return taps;
 }
 
-void resize_plane(std::span<const float> source, std::span<float> target, int size,
+void resize_plane(std::span<const float> source, int source_size, std::span<float> target,
                   const std::vector<Tap>& rows, const std::vector<Tap>& columns) {
-  for (int y = 0; y < size; ++y) {
-    const auto& row = rows[static_cast<std::size_t>(y)];
-    const auto* upper = source.data() + static_cast<std::ptrdiff_t>(row.first) * size;
-    const auto* lower = source.data() + static_cast<std::ptrdiff_t>(row.second) * size;
-    for (int x = 0; x < size; ++x) {
-      const auto& column = columns[static_cast<std::size_t>(x)];
+  auto out = target.begin();
+  for (const auto& row : rows) {
+    const auto* upper = source.data() + static_cast<std::ptrdiff_t>(row.first) * source_size;
+    const auto* lower = source.data() + static_cast<std::ptrdiff_t>(row.second) * source_size;
+    for (const auto& column : columns) {
       const float above =
           upper[column.first] + column.weight * (upper[column.second] - upper[column.first]);
       const float below =
           lower[column.first] + column.weight * (lower[column.second] - lower[column.first]);
-      target[static_cast<std::size_t>(y) * static_cast<std::size_t>(size) +
-             static_cast<std::size_t>(x)] = above + row.weight * (below - above);
+      *out++ = above + row.weight * (below - above);
     }
   }
 }
 
-void crop(Patch& patch, CounterRandom& random) {
-  const int size = patch.size;
-  const auto window = draw_window(size, random);
-  const auto rows = taps_of(size, window.top, window.height),
-             columns = taps_of(size, window.left, window.width);
-  const auto pixels = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
-  const auto source = patch.image;
-  for (std::size_t c = 0; c < static_cast<std::size_t>(patch.channels); ++c)
-    resize_plane(std::span(source).subspan(c * pixels, pixels),
-                 std::span(patch.image).subspan(c * pixels, pixels), size, rows, columns);
-  if (patch.mask.empty()) return;
-  const auto mask = patch.mask;
+std::size_t square(int edge) {
+  return static_cast<std::size_t>(edge) * static_cast<std::size_t>(edge);
+}
+
+std::vector<std::uint8_t> cropped_mask(const std::vector<std::uint8_t>& mask, int source_size,
+                                       const CropWindow& window, int size) {
   const auto nearest = [size](double start, double length, int i) {
     return static_cast<std::size_t>(start + std::floor((i + 0.5) * length / size));
   };
+  std::vector<std::uint8_t> out;
+  out.reserve(square(size));
   for (int y = 0; y < size; ++y)
     for (int x = 0; x < size; ++x)
-      patch.mask[static_cast<std::size_t>(y) * static_cast<std::size_t>(size) +
-                 static_cast<std::size_t>(x)] =
-          mask[nearest(window.top, window.height, y) * static_cast<std::size_t>(size) +
-               nearest(window.left, window.width, x)];
+      out.push_back(
+          mask[nearest(window.top, window.height, y) * static_cast<std::size_t>(source_size) +
+               nearest(window.left, window.width, x)]);
+  return out;
 }
+
+void crop_row(Patch& patch, CounterRandom& random) { crop(patch, {}, random); }
 
 /// Calls `f(plane)` for each channel and the mask.
 template <class F>
@@ -138,7 +135,7 @@ void noise(Patch& patch, CounterRandom& random) {
 }
 
 constexpr std::array<Augmentation, 5> kTable = {{
-    {"crop", "a window of 20-100 % of the area, resized to the full size", true, crop},
+    {"crop", "a window of 20-100 % of the area, resized to the full size", true, crop_row},
     {"flip", "left-right and up-down, each with probability 1/2", true, flip},
     {"rotate", "0, 90, 180 or 270 degrees", true, rotate},
     {"brightness", "gain 0.8-1.2 and shift +-0.1 of normalized values", false, brightness},
@@ -148,6 +145,26 @@ constexpr std::array<Augmentation, 5> kTable = {{
 }  // namespace
 
 std::span<const Augmentation> augmentations() { return kTable; }
+
+void crop(Patch& patch, const CropPlan& plan, CounterRandom& random) {
+  const int from = patch.size, size = plan.size_px > 0 ? plan.size_px : from;
+  const auto window = draw_window(from, plan, random);
+  const auto rows = taps_of(size, window.top, window.height),
+             columns = taps_of(size, window.left, window.width);
+  const auto source = std::move(patch.image);
+  patch.image.resize(static_cast<std::size_t>(patch.channels) * square(size));
+  for (std::size_t c = 0; c < static_cast<std::size_t>(patch.channels); ++c)
+    resize_plane(std::span(source).subspan(c * square(from), square(from)), from,
+                 std::span(patch.image).subspan(c * square(size), square(size)), rows, columns);
+  if (!patch.mask.empty()) patch.mask = cropped_mask(patch.mask, from, window, size);
+  patch.size = size;
+}
+
+std::size_t augmentation_row(std::string_view name) {
+  for (std::size_t i = 0; i < kTable.size(); ++i)
+    if (kTable[i].name == name) return i;
+  throw Error::failed("there is no augmentation " + std::string(name));
+}
 
 std::vector<std::size_t> augmentation_rows(const std::vector<std::string>& names) {
   for (const auto& name : names)

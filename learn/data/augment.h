@@ -32,6 +32,16 @@ struct Augmentation {
 ///   x + 0.05 N(0, 1) for every value
 std::span<const Augmentation> augmentations();
 
+/// What a random crop shows and how large it becomes.
+struct CropPlan {
+  double least_area = 0.2, most_area = 1;  ///< share of the patch
+  int size_px = 0;                         ///< edge of the result; 0 = that of the patch
+};
+/// A window of such an area, aspect 3/4-4/3, resized: bilinear, masks nearest.
+void crop(Patch& patch, const CropPlan& plan, CounterRandom& random);
+/// The row of the augmentation of that name; throws Error::failed if there is none.
+std::size_t augmentation_row(std::string_view name);
+
 /// Numbers of the rows that `names` name, in running order; throws Error::config for unknown names.
 std::vector<std::size_t> augmentation_rows(const std::vector<std::string>& names);
 

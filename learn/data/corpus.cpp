@@ -57,9 +57,8 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
 Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json,
                const std::filesystem::path& part_file)
     : workspace_(workspace), dataset_(read_dataset(dataset_json)) {
-  parts_["all"] = group_rows(read_part(part_file));
+  parts_["all"] = group_rows(read_part(part_file));  // its rows need no target
   map_shards();
-  resolve_classes();
 }
 
 void Corpus::resolve_classes() {

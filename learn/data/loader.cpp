@@ -45,10 +45,14 @@ struct Loader::State {
 
 namespace {
 
-void append(RawBatch& batch, const ReadResult& read, bool twin) {
-  auto& image = twin ? batch.twin : batch.image;
+void append(RawBatch& batch, const ReadResult& read, int draw) {
+  auto& image = draw == 0   ? batch.image
+                : draw == 1 ? batch.twin
+                            : batch.small[static_cast<std::size_t>(draw) - 2];
   image.insert(image.end(), read.patch.image.begin(), read.patch.image.end());
-  if (!twin) batch.mask.insert(batch.mask.end(), read.patch.mask.begin(), read.patch.mask.end());
+  if (draw > 1) batch.small_size = read.patch.size;
+  if (draw == 0)
+    batch.mask.insert(batch.mask.end(), read.patch.mask.begin(), read.patch.mask.end());
 }
 
 void append_labels(RawBatch& batch, const DatasetFile& dataset, const CorpusSample& sample) {
@@ -73,15 +77,16 @@ RawBatch Loader::State::fill(std::int64_t number, std::int64_t of_epoch,
   const auto values = chosen.size() * static_cast<std::size_t>(batch.channels) *
                       static_cast<std::size_t>(batch.size) * static_cast<std::size_t>(batch.size);
   batch.image.reserve(values);
-  if (config.twins) batch.twin.reserve(values);
+  if (config.draws > 1) batch.twin.reserve(values);
+  if (config.draws > 2) batch.small.resize(static_cast<std::size_t>(config.draws) - 2);
   for (const auto sample : chosen) {
     const auto& entry = samples[static_cast<std::size_t>(sample)];
-    for (int twin = 0; twin < (config.twins ? 2 : 1); ++twin) {
-      const auto read = read_sample(corpus, entry, config.plan, of_epoch, sample, twin);
+    for (int draw = 0; draw < config.draws; ++draw) {
+      const auto read = read_sample(corpus, entry, config.plan, of_epoch, sample, draw);
       if (read.has_non_finite &&
           (batch.non_finite.empty() || batch.non_finite.back() != entry.name))
         batch.non_finite.push_back(entry.name);
-      append(batch, read, twin == 1);
+      append(batch, read, draw);
     }
   }
   for (const auto sample : chosen)

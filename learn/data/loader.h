@@ -16,7 +16,7 @@ struct LoaderConfig {
   ReadPlan plan;
   int batch = 8;
   bool shuffle = false;    ///< order = epoch_order(count, plan.seed, epoch)
-  bool twins = false;      ///< also fill `twin` (contrastive recipes)
+  int draws = 1;           ///< reads of each sample: 2 also fill `twin`, more fill `small`
   int smallest_batch = 1;  ///< a last batch with fewer samples is left out
   int threads = 1;
   int ahead = 4;  ///< batches ready or in work at once
@@ -27,6 +27,8 @@ struct RawBatch {
   std::int64_t number = 0;  ///< in the epoch
   int count = 0, channels = 0, size = 0;
   std::vector<float> image, twin;
+  std::vector<std::vector<float>> small;  ///< further draws, (N, C, small_size, small_size) each
+  int small_size = 0;
   std::vector<std::uint8_t> mask;  ///< empty without target
   /// Class targets: one class number a sample, or 0 and 1 for each class of each sample.
   std::vector<std::uint8_t> labels;

@@ -13,7 +13,7 @@ namespace tilewright::learn {
 namespace {
 
 constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
-enum Purpose : std::uint64_t { draw_view = 1, augment_first = 16 };
+enum Purpose : std::uint64_t { draw_view = 1, crop_draws = 2, augment_first = 16 };
 
 /// The row of each input that makes this draw of the sample.
 std::vector<const SampleRow*> rows_of(const CorpusSample& sample, const ReadPlan& plan,
@@ -33,6 +33,14 @@ std::vector<const SampleRow*> rows_of(const CorpusSample& sample, const ReadPlan
       const auto count = static_cast<std::int64_t>(rows.size());
       pick = random.below(count);
       if (twin == 1 && count > 1) pick = (pick + 1 + random.below(count - 1)) % count;
+      if (twin > 1)
+        pick = CounterRandom{plan.seed,
+                             static_cast<std::uint64_t>(epoch),
+                             static_cast<std::uint64_t>(number),
+                             Purpose::draw_view,
+                             input,
+                             static_cast<std::uint64_t>(twin)}
+                   .below(count);
     }
     chosen.push_back(rows[static_cast<std::size_t>(pick)]);
   }
@@ -104,6 +112,15 @@ void augment(Patch& patch, const ReadPlan& plan, bool geometric, std::int64_t ep
   }
 }
 
+void crop_draw(Patch& patch, const ReadPlan& plan, std::int64_t epoch, std::int64_t number,
+               int twin) {
+  if (plan.crops.empty()) return;
+  CounterRandom random{plan.seed, static_cast<std::uint64_t>(epoch),
+                       static_cast<std::uint64_t>(number), Purpose::crop_draws,
+                       static_cast<std::uint64_t>(twin)};
+  crop(patch, plan.crops[static_cast<std::size_t>(twin)], random);
+}
+
 bool has_non_finite(const shard::ArrayView& array, std::span<const float> pixels, int size) {
   const auto height = std::min<std::int64_t>(array.header.shape[1], size),
              width = std::min<std::int64_t>(array.header.shape[2], size);
@@ -169,6 +186,7 @@ ReadResult read_sample(const Corpus& corpus, const CorpusSample& sample, const R
   }
   if (rows.front()->mask_shard != "-") read_mask(corpus, *rows.front(), patch.size, patch.mask);
   const auto ranges = ranges_of(patch);
+  crop_draw(patch, plan, epoch, sample_number, twin);
   augment(patch, plan, true, epoch, sample_number, twin);
   normalize(patch, plan, ranges);
   augment(patch, plan, false, epoch, sample_number, twin);

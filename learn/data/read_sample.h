@@ -17,6 +17,7 @@ struct ReadPlan {
   std::vector<InputInfo>
       inputs;  ///< statistics and normalize to use (an encoder's run may give its own)
   std::vector<std::size_t> augment;  ///< rows of augmentations(); empty for evaluation
+  std::vector<CropPlan> crops;       ///< of each draw, before augmentations; empty: none
   bool draw_views = false;           ///< views pairs: draw a view by counter instead of the first
   std::uint64_t seed = 0;
 };
@@ -32,8 +33,9 @@ struct ReadResult {
   bool has_non_finite = false;  ///< a pixel inside the array was NaN or infinite; it is fed as 0
 };
 
-/// Pure function of (sample, plan, epoch, twin). `twin` 0 or 1: two independent draws of view and
-/// augmentation for contrastive recipes. Padding is fed as 0 and its mask is 255.
+/// Pure function of (sample, plan, epoch, twin). `twin`: independent draws of view and augmentation
+/// for recipes that compare them; 0 and 1 see different views where there are two. Padding is fed
+/// as 0 and its mask is 255.
 ReadResult read_sample(const Corpus& corpus, const CorpusSample& sample, const ReadPlan& plan,
                        std::int64_t epoch, std::int64_t sample_number, int twin);
 

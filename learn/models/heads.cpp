@@ -49,10 +49,11 @@ DinoHead::DinoHead(const Shape& shape)
     }
 }
 
-torch::Tensor DinoHead::forward(const torch::Tensor& features_nd) {
+torch::Tensor DinoHead::forward(const torch::Tensor& features_nd, bool directions_learn) {
   const auto bottleneck = mlp_->forward(features_nd);
   const auto unit = bottleneck / bottleneck.norm(2, 1, /*keepdim=*/true).clamp_min(1e-12);
-  return unit.matmul((weight_v_ / weight_v_.norm(2, 1, /*keepdim=*/true)).t());
+  const auto directions = directions_learn ? weight_v_ : weight_v_.detach();
+  return unit.matmul((directions / directions.norm(2, 1, /*keepdim=*/true)).t());
 }
 
 }  // namespace tilewright::learn

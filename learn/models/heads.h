@@ -23,8 +23,8 @@ class DinoHead : public torch::nn::Module {
     int dim = 384, hidden = 2048, bottleneck = 256, out = 65536;
   };
   explicit DinoHead(const Shape& shape);
-  /// [N, dim] to [N, out].
-  torch::Tensor forward(const torch::Tensor& features_nd);
+  /// [N, dim] to [N, out]; the directions get a gradient if they learn.
+  torch::Tensor forward(const torch::Tensor& features_nd, bool directions_learn = true);
 
  private:
   torch::nn::Sequential mlp_;

@@ -9,11 +9,13 @@
 #include <sstream>
 
 #include "geometry/error.h"
+#include "learn/models/vit.h"
 
 namespace tilewright::learn {
 namespace {
 
-constexpr std::array kFirstLayers{"patch_embed.proj.weight", "inc.double_conv.0.weight"};
+constexpr std::array kFirstLayers{"patch_embed.proj.weight", "inc.double_conv.0.weight",
+                                  "conv1.weight"};
 constexpr std::array kPrefixes{"module.", "model.", "encoder.", "backbone."};
 
 std::string text_of(const torch::Tensor& tensor) {
@@ -80,12 +82,8 @@ torch::Tensor adapted_kernel(const torch::Tensor& kernel, const torch::Tensor& o
 /// Positions of another image size, resampled bicubically; undefined if the width differs.
 torch::Tensor resampled_positions(const torch::Tensor& positions, const torch::Tensor& own) {
   if (positions.dim() != 3 || positions.size(2) != own.size(2)) return {};
-  const auto side = std::lround(std::sqrt(static_cast<double>(positions.size(1) - 1)));
-  const auto wanted = std::lround(std::sqrt(static_cast<double>(own.size(1) - 1)));
-  if (side * side + 1 != positions.size(1)) return {};
-  const auto map = positions.slice(1, 1).reshape({1, side, side, -1}).permute({0, 3, 1, 2});
-  const auto resized = at::upsample_bicubic2d(map, {wanted, wanted}, /*align_corners=*/false);
-  return torch::cat({positions.slice(1, 0, 1), resized.permute({0, 2, 3, 1}).flatten(1, 2)}, 1);
+  const auto side = std::lround(std::sqrt(static_cast<double>(own.size(1) - 1)));
+  return resized_positions(positions, side, side);
 }
 
 struct Fit {

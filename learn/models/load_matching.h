@@ -19,10 +19,10 @@ struct LoadReport {
 };
 
 /// Copies every tensor whose name (after a common prefix such as "encoder." or "model." is removed)
-/// and shape match. The first layer (patch_embed.proj, inc.double_conv.0) is adapted band by band
-/// if `file_bands` holds every name of `bands`; without names, one band takes the sum of three.
-/// Throws Error::config if the bands cannot be mapped, or if nothing below `needed` was found in
-/// the file.
+/// and shape match. The first layer (patch_embed.proj, inc.double_conv.0, conv1) is adapted band by
+/// band if `file_bands` holds every name of `bands`; without names, one band takes the sum of
+/// three. Throws Error::config if the bands cannot be mapped, or if nothing below `needed` was
+/// found in the file.
 LoadReport load_matching(torch::nn::Module& module, const TensorMap& file,
                          const std::vector<std::string>& file_bands,
                          const std::vector<std::string>& bands,

@@ -7,6 +7,7 @@
 
 #include "geometry/error.h"
 #include "learn/models/hog.h"
+#include "learn/models/recompute.h"
 
 namespace tilewright::learn {
 namespace nn = torch::nn;
@@ -95,7 +96,8 @@ torch::Tensor MaskedAutoencoder::decode(const torch::Tensor& latent_nld,
       torch::cat({visible.slice(1, 1), mask_token_.expand({visible.size(0), hidden, -1})}, 1);
   auto tokens = torch::cat({visible.slice(1, 0, 1), gather_tokens(shuffled, ids_restore_nl)}, 1) +
                 decoder_pos_embed_;
-  for (const auto& block : decoder_blocks_) tokens = block->forward(tokens);
+  for (const auto& block : decoder_blocks_)
+    tokens = shape_.encoder.recomputes ? recomputed(*block, tokens) : block->forward(tokens);
   return decoder_pred_->forward(decoder_norm_->forward(tokens)).slice(1, 1);
 }
 
@@ -120,10 +122,6 @@ torch::Tensor MaskedAutoencoder::target_of(const torch::Tensor& image_nchw) cons
                                         .window_px = kHogWindowPx,
                                         .is_normed = shape_.target == MaskedTarget::hog}),
                        cells);
-}
-
-torch::Tensor MaskedAutoencoder::features(const torch::Tensor& image_nchw) {
-  return trunk_.encode(trunk_.embed(image_nchw)).select(1, 0);
 }
 
 MaeOutput MaskedAutoencoder::forward(const torch::Tensor& image_nchw, const torch::Tensor& noise_nl,

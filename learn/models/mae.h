@@ -56,8 +56,10 @@ class MaskedAutoencoder : public torch::nn::Module {
   MaeOutput forward(const torch::Tensor& image_nchw, const torch::Tensor& noise_nl,
                     const torch::Tensor& valid_nhw = {});
   [[nodiscard]] const MaeShape& shape() const { return shape_; }
-  /// Features of whole images: the cls token after the last norm, nothing hidden.
-  torch::Tensor features(const torch::Tensor& image_nchw);
+  /// What the encoder knows of whole images, nothing hidden; `tap` a block.
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+    return trunk_.code(image_nchw, tap);
+  }
   /// [N, L, target values] of the image, not standardized.
   [[nodiscard]] torch::Tensor target_of(const torch::Tensor& image_nchw) const;
 

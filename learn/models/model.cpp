@@ -99,6 +99,18 @@ std::string names_where(Predicate can) {
 
 }  // namespace
 
+torch::Tensor pooled(const ImageCode& code) {
+  return code.cls_nd.defined() ? code.cls_nd : code.map_ndhw.mean({2, 3});
+}
+
+ImageCode code_of_maps(std::span<const torch::Tensor> maps, std::optional<int> tap) {
+  const auto last = static_cast<int>(maps.size()) - 1;
+  if (tap && (*tap < 0 || *tap > last))
+    throw Error::config("tap " + std::to_string(*tap) + ": this network has the levels 0 to " +
+                        std::to_string(last));
+  return {.cls_nd = {}, .map_ndhw = maps[static_cast<std::size_t>(tap.value_or(last))]};
+}
+
 std::span<const ModelRow> models() { return kModels; }
 
 const ModelRow& model_row(const std::string& name) {

@@ -4,7 +4,9 @@
 
 #include <torch/torch.h>
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +25,18 @@ struct WeightedLogits {
   double weight = 1;  ///< of its loss in the sum
 };
 
+/// What an encoder knows of each image of a batch.
+struct ImageCode {
+  torch::Tensor cls_nd;    ///< class token [N, D]; undefined where the network has none
+  torch::Tensor map_ndhw;  ///< [N, D, h, w]
+};
+
+/// The network's own vector of each image [N, D]: its class token, else the mean of its map.
+torch::Tensor pooled(const ImageCode& code);
+/// Map `tap` of several as a code, the last one without a tap. Throws Error::config for other
+/// numbers.
+ImageCode code_of_maps(std::span<const torch::Tensor> maps, std::optional<int> tap);
+
 /// A network from images to one score per class and pixel. Its parameters have the names of the
 /// reference state dict (timm, MAE, milesial), flat: `named_parameters()` of the module itself.
 class Segmenter : public torch::nn::Module {
@@ -33,6 +47,8 @@ class Segmenter : public torch::nn::Module {
   virtual std::vector<WeightedLogits> training_outputs(const torch::Tensor& image_nchw) {
     return {{forward(image_nchw), 1}};
   }
+  /// What its encoder knows; `tap` as in FeatureEncoder.
+  virtual ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) = 0;
   /// Sum of the weights of training_outputs.
   [[nodiscard]] virtual double total_loss_weight() const { return 1; }
   /// Names of what protocol `frozen` keeps as it is.
@@ -42,8 +58,14 @@ class Segmenter : public torch::nn::Module {
 /// A network from images to one vector each, which contrastive recipes train. Names as above.
 class FeatureEncoder : public torch::nn::Module {
  public:
-  /// \return [N, feature_dim] float32.
-  virtual torch::Tensor forward(const torch::Tensor& image_nchw) = 0;
+  /// \return [N, feature_dim]: pooled(encode(image)).
+  torch::Tensor forward(const torch::Tensor& image_nchw) {
+    return pooled(encode(image_nchw, std::nullopt));
+  }
+  /// \param tap place inside instead of the end: a block of a ViT (0-based, after the block,
+  /// without the last norm), a level of a convolutional network (0 = finest). Throws Error::config
+  /// for other numbers.
+  virtual ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) = 0;
   [[nodiscard]] virtual int feature_dim() const = 0;
   /// Names of the encoder's own tensors; recipes register their heads beside them.
   [[nodiscard]] virtual std::vector<std::string> encoder_prefixes() const = 0;

@@ -119,8 +119,8 @@ ResnetEncoder::ResnetEncoder(const ResnetShape& shape) : trunk_(*this, shape) {
   initialize_resnet(*this);
 }
 
-torch::Tensor ResnetEncoder::forward(const torch::Tensor& image_nchw) {
-  return trunk_.forward(image_nchw)[4].mean({2, 3});
+ImageCode ResnetEncoder::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  return code_of_maps(trunk_.forward(image_nchw), tap);
 }
 
 }  // namespace tilewright::learn

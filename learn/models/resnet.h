@@ -66,7 +66,7 @@ std::vector<std::string> resnet_prefixes();
 class ResnetEncoder : public FeatureEncoder {
  public:
   explicit ResnetEncoder(const ResnetShape& shape);
-  torch::Tensor forward(const torch::Tensor& image_nchw) override;
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
   [[nodiscard]] int feature_dim() const override { return trunk_.widths()[4]; }
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return resnet_prefixes();

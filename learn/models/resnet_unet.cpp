@@ -73,4 +73,8 @@ torch::Tensor ResnetUnet::forward(const torch::Tensor& image_nchw) {
   return head_->forward(x).slice(2, 0, image_nchw.size(2)).slice(3, 0, image_nchw.size(3));
 }
 
+ImageCode ResnetUnet::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  return code_of_maps(trunk_.forward(padded(image_nchw, multiple_px_)), tap);
+}
+
 }  // namespace tilewright::learn

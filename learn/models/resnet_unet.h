@@ -35,6 +35,7 @@ class ResnetUnet : public Segmenter {
   /// of it are padded by the edge at the right and below, and cut again.
   ResnetUnet(const ResnetShape& shape, int size_px, int classes);
   torch::Tensor forward(const torch::Tensor& image_nchw) override;
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return resnet_prefixes();
   }

@@ -52,8 +52,8 @@ SpectralVit::SpectralVit(const VitShape& shape)
   }
 }
 
-torch::Tensor SpectralVit::forward(const torch::Tensor& image_nchw) {
-  return trunk_.encode(trunk_.embed(adapter_->forward(image_nchw))).select(1, 0);
+ImageCode SpectralVit::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  return trunk_.code(adapter_->forward(image_nchw), tap);
 }
 
 std::vector<std::string> SpectralVit::encoder_prefixes() const {
@@ -76,10 +76,10 @@ SpectralResnet::SpectralResnet(int bands)
   initialize_resnet(*this);
 }
 
-torch::Tensor SpectralResnet::forward(const torch::Tensor& image_nchw) {
-  auto x = adapter_->forward(image_nchw);
-  for (auto& layer : layers_) x = layer->forward(x);
-  return x.mean({2, 3});
+ImageCode SpectralResnet::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  std::vector<torch::Tensor> maps = {adapter_->forward(image_nchw)};
+  for (auto& layer : layers_) maps.push_back(layer->forward(maps.back()));
+  return code_of_maps(maps, tap);
 }
 
 }  // namespace tilewright::learn

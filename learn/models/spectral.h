@@ -33,7 +33,7 @@ class SpectralAdapter : public torch::nn::Module {
 class SpectralVit : public FeatureEncoder {
  public:
   explicit SpectralVit(const VitShape& shape);
-  torch::Tensor forward(const torch::Tensor& image_nchw) override;
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
   [[nodiscard]] int feature_dim() const override { return trunk_.shape().dim; }
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override;
 
@@ -47,7 +47,7 @@ class SpectralVit : public FeatureEncoder {
 class SpectralResnet : public FeatureEncoder {
  public:
   explicit SpectralResnet(int bands);
-  torch::Tensor forward(const torch::Tensor& image_nchw) override;
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
   [[nodiscard]] int feature_dim() const override { return 2048; }
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return {"spectral_adapter", "layer1", "layer2", "layer3", "layer4"};

@@ -101,10 +101,14 @@ torch::Tensor Unet::forward(const torch::Tensor& image_nchw) {
   return outc_->forward(x);
 }
 
+ImageCode Unet::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  return code_of_maps(path_.forward(image_nchw), tap);
+}
+
 UnetEncoder::UnetEncoder(const UnetShape& shape) : path_(*this, shape) {}
 
-torch::Tensor UnetEncoder::forward(const torch::Tensor& image_nchw) {
-  return path_.forward(image_nchw)[4].mean({2, 3});
+ImageCode UnetEncoder::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  return code_of_maps(path_.forward(image_nchw), tap);
 }
 
 }  // namespace tilewright::learn

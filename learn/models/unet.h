@@ -73,6 +73,7 @@ class Unet : public Segmenter {
   /// Throws Error::config if a side is below 16 pixels.
   Unet(const UnetShape& shape, int size_px);
   torch::Tensor forward(const torch::Tensor& image_nchw) override;
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return unet_encoder_prefixes();
   }
@@ -87,7 +88,7 @@ class Unet : public Segmenter {
 class UnetEncoder : public FeatureEncoder {
  public:
   explicit UnetEncoder(const UnetShape& shape);
-  torch::Tensor forward(const torch::Tensor& image_nchw) override;
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
   [[nodiscard]] int feature_dim() const override { return path_.deepest_channels(); }
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return unet_encoder_prefixes();

@@ -51,10 +51,7 @@ UpConv::UpConv(const VitShape& shape, int classes) : trunk_(*this, shape) {
 }
 
 torch::Tensor UpConv::forward(const torch::Tensor& image_nchw) {
-  const auto tokens = trunk_.encode(trunk_.embed(image_nchw)).slice(1, 1);
-  const auto side = trunk_.shape().tokens_per_side();
-  return head_->forward(
-      tokens.transpose(1, 2).reshape({tokens.size(0), tokens.size(2), side, side}));
+  return head_->forward(trunk_.code(image_nchw, std::nullopt).map_ndhw);
 }
 
 }  // namespace tilewright::learn

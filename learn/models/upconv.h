@@ -30,6 +30,9 @@ class UpConv : public Segmenter {
  public:
   UpConv(const VitShape& shape, int classes);
   torch::Tensor forward(const torch::Tensor& image_nchw) override;
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override {
+    return trunk_.code(image_nchw, tap);
+  }
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return vit_prefixes();
   }

@@ -46,11 +46,6 @@ std::vector<std::shared_ptr<ConvBnRelu>> register_convs(nn::Module& parent, cons
   return convs;
 }
 
-/// [N, L, D] to [N, D, side, side].
-torch::Tensor map_of(const torch::Tensor& tokens_nld, int side) {
-  return tokens_nld.transpose(1, 2).reshape({tokens_nld.size(0), tokens_nld.size(2), side, side});
-}
-
 }  // namespace
 
 ConvBnRelu::ConvBnRelu(int in, int out, int kernel)
@@ -148,7 +143,7 @@ std::array<torch::Tensor, 4> UperNet::pyramid(const torch::Tensor& image_nchw) {
   const auto tokens = trunk_.encode_with_taps(trunk_.embed(image_nchw), taps_);
   std::array<torch::Tensor, 4> maps;
   for (std::size_t i = 0; i < maps.size(); ++i)
-    maps[i] = map_of(tokens[i], trunk_.shape().tokens_per_side());
+    maps[i] = token_map(tokens[i], trunk_.shape().tokens_per_side());
   return neck_->forward(maps);
 }
 

@@ -75,6 +75,9 @@ class UperNet : public Segmenter {
   UperNet(const VitShape& shape, int classes);
   torch::Tensor forward(const torch::Tensor& image_nchw) override;
   std::vector<WeightedLogits> training_outputs(const torch::Tensor& image_nchw) override;
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override {
+    return trunk_.code(image_nchw, tap);
+  }
   [[nodiscard]] double total_loss_weight() const override { return 1 + kAuxiliaryWeight; }
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return vit_prefixes();

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "geometry/error.h"
+#include "learn/models/recompute.h"
 
 namespace tilewright::learn {
 namespace nn = torch::nn;
@@ -39,8 +40,8 @@ void check_shape(const VitShape& shape) {
 }  // namespace
 
 VitShape vit_shape(const ModelConfig& config, ImageShape image) {
-  VitShape shape{image.channels, image.size_px, config.patch_px,
-                 config.dim,     config.depth,  config.heads};
+  VitShape shape{image.channels, image.size_px, config.patch_px, config.dim,
+                 config.depth,   config.heads,  config.recompute};
   bool is_known = config.name == "vit" || config.name == "upernet" || config.name == "upconv" ||
                   config.name == "spectral_vit";
   for (const auto& row : kNamedVits) {
@@ -75,6 +76,21 @@ torch::Tensor sincos_positions(int dim, int side) {
     }
   }
   return positions;
+}
+
+torch::Tensor resized_positions(const torch::Tensor& positions_1ld, std::int64_t rows,
+                                std::int64_t columns) {
+  const auto side = std::lround(std::sqrt(static_cast<double>(positions_1ld.size(1) - 1)));
+  if (side * side + 1 != positions_1ld.size(1)) return {};
+  if (side == rows && side == columns) return positions_1ld;
+  const auto map = token_map(positions_1ld.slice(1, 1), side);
+  const auto resized = at::upsample_bicubic2d(map, {rows, columns}, /*align_corners=*/false);
+  return torch::cat({positions_1ld.slice(1, 0, 1), resized.permute({0, 2, 3, 1}).flatten(1, 2)}, 1);
+}
+
+torch::Tensor token_map(const torch::Tensor& tokens_nld, std::int64_t rows) {
+  return tokens_nld.transpose(1, 2).reshape(
+      {tokens_nld.size(0), tokens_nld.size(2), rows, tokens_nld.size(1) / rows});
 }
 
 TransformerBlock::TransformerBlock(int dim, int heads)
@@ -151,8 +167,14 @@ VitTrunk::VitTrunk(nn::Module& parent, const VitShape& shape) : shape_(shape) {
 }
 
 torch::Tensor VitTrunk::embed(const torch::Tensor& image_nchw) {
-  const auto tokens = proj_->forward(image_nchw).flatten(2).transpose(1, 2);
-  return tokens + pos_embed_.slice(1, 1);
+  const auto patches = proj_->forward(image_nchw);
+  const auto positions = resized_positions(pos_embed_, patches.size(2), patches.size(3));
+  return patches.flatten(2).transpose(1, 2) + positions.slice(1, 1);
+}
+
+torch::Tensor VitTrunk::run_block(std::size_t number, const torch::Tensor& tokens_nld) {
+  return shape_.recomputes ? recomputed(*blocks_[number], tokens_nld)
+                           : blocks_[number]->forward(tokens_nld);
 }
 
 torch::Tensor VitTrunk::with_cls(const torch::Tensor& tokens_nld) {
@@ -162,18 +184,33 @@ torch::Tensor VitTrunk::with_cls(const torch::Tensor& tokens_nld) {
 
 torch::Tensor VitTrunk::encode(const torch::Tensor& tokens_nld) {
   auto tokens = with_cls(tokens_nld);
-  for (const auto& block : blocks_) tokens = block->forward(tokens);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) tokens = run_block(i, tokens);
   return norm_->forward(tokens);
+}
+
+ImageCode VitTrunk::code(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  if (tap && (*tap < 0 || *tap >= shape_.depth))
+    throw Error::config("tap " + std::to_string(*tap) + ": this network has the blocks 0 to " +
+                        std::to_string(shape_.depth - 1));
+  auto tokens = embed(image_nchw);
+  if (tap) {
+    tokens = with_cls(tokens);
+    for (std::size_t i = 0; i <= static_cast<std::size_t>(*tap); ++i) tokens = run_block(i, tokens);
+  } else {
+    tokens = encode(tokens);
+  }
+  return {.cls_nd = tokens.select(1, 0),
+          .map_ndhw = token_map(tokens.slice(1, 1), image_nchw.size(2) / shape_.patch_px)};
 }
 
 std::vector<torch::Tensor> VitTrunk::encode_with_taps(const torch::Tensor& tokens_nld,
                                                       const std::vector<int>& taps) {
   auto tokens = with_cls(tokens_nld);
   std::vector<torch::Tensor> maps;
-  for (int i = 0; i < static_cast<int>(blocks_.size()); ++i) {
-    tokens = blocks_[i]->forward(tokens);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    tokens = run_block(i, tokens);
     for (const int tap : taps)
-      if (tap == i) maps.push_back(tokens.slice(1, 1));
+      if (tap == static_cast<int>(i)) maps.push_back(tokens.slice(1, 1));
   }
   return maps;
 }
@@ -184,8 +221,8 @@ std::vector<std::string> vit_prefixes() {
 
 VitEncoder::VitEncoder(const VitShape& shape) : trunk_(*this, shape) { initialize_vit(*this); }
 
-torch::Tensor VitEncoder::forward(const torch::Tensor& image_nchw) {
-  return trunk_.encode(trunk_.embed(image_nchw)).select(1, 0);
+ImageCode VitEncoder::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  return trunk_.code(image_nchw, tap);
 }
 
 }  // namespace tilewright::learn

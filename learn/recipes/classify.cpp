@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "geometry/error.h"
+#include "learn/models/sensors.h"
 #include "learn/recipes/rows.h"
 
 namespace tilewright::learn {
@@ -39,8 +40,8 @@ class Classify : public Recipe {
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return encoder_->encoder_prefixes();
   }
-  torch::Tensor features(const torch::Tensor& image_nchw) override {
-    return encoder_->forward(image_nchw);
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override {
+    return encoder_->encode(image_nchw, tap);
   }
   torch::Tensor logits(const torch::Tensor& image_nchw) override {
     return head_->forward(encoder_->forward(image_nchw)).to(torch::kFloat32);
@@ -92,6 +93,16 @@ class MultiLabel : public Classify {
   }
 };
 
+/// One encoder for the stacked bands, or one for each input.
+std::shared_ptr<FeatureEncoder> encoder_of(const ModelConfig& model, const DatasetFile& dataset) {
+  const auto image = image_shape(dataset);
+  if (model.fusion == "early") return make_encoder(model, image);
+  if (dataset.inputs.size() < 2)
+    throw Error::config("recipe classify: fusion late joins several inputs, but dataset '" +
+                        dataset.name + "' has one; name more, or use fusion: early");
+  return std::make_shared<LateFusion>(model, sensor_channels(dataset), image.size_px);
+}
+
 void check_loss(const RunConfig& run, bool is_single) {
   const auto& loss = run.loss;
   const bool fits = loss.name == "cross_entropy" || (is_single && loss.name == "focal");
@@ -119,7 +130,7 @@ std::unique_ptr<Recipe> make_classify(const RunConfig& run, const DatasetFile& d
   check_loss(run, is_single);
   const auto classes = static_cast<int>(target.classes.size());
   const bool is_standardized = run.protocol == "linear" || run.protocol == "frozen_random";
-  auto encoder = make_encoder(run.model, image_shape(dataset));
+  auto encoder = encoder_of(run.model, dataset);
   if (!is_single) return std::make_unique<MultiLabel>(std::move(encoder), classes, is_standardized);
   return std::make_unique<SingleLabel>(std::move(encoder), classes, is_standardized,
                                        segmentation_loss(run.loss.name),

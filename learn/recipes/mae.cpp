@@ -26,8 +26,8 @@ class Mae : public Recipe {
         .loss;
   }
 
-  torch::Tensor features(const torch::Tensor& image_nchw) override {
-    return model_->features(image_nchw);
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override {
+    return model_->encode(image_nchw, tap);
   }
 
   /// Xavier's variance of the output, 2 D / (D + V), on top of the mean square of the V targets: 1

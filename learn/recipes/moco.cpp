@@ -5,7 +5,7 @@
 #include "geometry/error.h"
 #include "learn/losses/contrastive.h"
 #include "learn/models/heads.h"
-#include "learn/models/named_tensors.h"
+#include "learn/recipes/momentum.h"
 #include "learn/recipes/rows.h"
 
 namespace tilewright::learn {
@@ -43,7 +43,7 @@ class Moco : public Recipe {
       : query_(with_projector(std::move(query), loss.queue == 0)),
         key_(with_projector(std::move(key), loss.queue == 0)),
         loss_(loss) {
-    copy_to_key(/*stays=*/0);
+    follow_slowly(*key_, *query_, /*stays=*/0);
     key_->eval();
     for (auto& parameter : key_->parameters()) parameter.set_requires_grad(false);
     query_->register_module(kKeyPrefix, key_);
@@ -62,8 +62,8 @@ class Moco : public Recipe {
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return query_->encoder_prefixes();
   }
-  torch::Tensor features(const torch::Tensor& image_nchw) override {
-    return query_->forward(image_nchw);
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override {
+    return query_->encode(image_nchw, tap);
   }
 
   torch::Tensor loss(const Batch& batch, const StepKey&) override {
@@ -81,9 +81,11 @@ class Moco : public Recipe {
 
   /// The key encoder follows (its batch norms take the query's statistics), the queue takes the
   /// keys of this step in the place of its oldest.
-  void follow() override {
+  void follow(const StepKey& key) override {
     const torch::NoGradGuard no_grad;
-    copy_to_key(loss_.momentum);
+    follow_slowly(
+        *key_, *query_,
+        cosine_between(loss_.momentum, loss_.momentum_end.value_or(loss_.momentum), key.progress));
     if (loss_.queue == 0 || !fresh_keys_nd_.defined()) return;
     auto queue = queue_now();
     auto place = buffer("queue_place");
@@ -97,6 +99,8 @@ class Moco : public Recipe {
     place.fill_((first + keys.size(1)) % loss_.queue);
     fresh_keys_nd_.reset();
   }
+
+  void after_start() override { follow_slowly(*key_, *query_, /*stays=*/0); }
 
   /// An untrained encoder maps all images to nearly one direction, which an even queue does not
   /// know: s of the own key is 1, of the others about 0.
@@ -113,16 +117,6 @@ class Moco : public Recipe {
   /// Moving a module to a device makes new buffers: ask for them by name.
   torch::Tensor buffer(const char* name) { return query_->named_buffers(false)[name]; }
   torch::Tensor queue_now() { return buffer("queue"); }
-
-  /// key = stays * key + (1 - stays) * query for parameters; buffers are copied.
-  void copy_to_key(double stays) {
-    const torch::NoGradGuard no_grad;
-    TensorMap query;
-    for (const auto& [name, tensor] : state_of(*query_)) query.emplace(name, tensor);
-    for (auto& item : key_->named_parameters())
-      item.value().mul_(stays).add_(query.at(item.key()), 1 - stays);
-    for (auto& item : key_->named_buffers()) item.value().copy_(query.at(item.key()));
-  }
 
   std::shared_ptr<FeatureEncoder> query_, key_;
   LossConfig loss_;

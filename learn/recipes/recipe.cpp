@@ -20,6 +20,9 @@ constexpr std::array kRecipes{
     RecipeRow{"moco", "He et al. 2020, arXiv 1911.05722; Chen et al. 2021, arXiv 2104.02057",
               make_moco},
     RecipeRow{"simclr", "Chen et al. 2020, arXiv 2002.05709", make_simclr},
+    RecipeRow{"dual_simclr", "Scheibenreif et al. 2022 (HSG-AIML/SSLTransformerRS)",
+              make_dual_simclr},
+    RecipeRow{"dino", "Caron et al. 2021, arXiv 2104.14294", make_dino},
 };
 
 constexpr std::array kProtocols{"full", "frozen", "linear", "frozen_random", "scratch"};
@@ -42,9 +45,9 @@ void check_protocol(const RunConfig& run) {
 }
 
 void check_parts(const RunConfig& run, const Recipe& recipe) {
-  if (run.accumulate > 1 && recipe.delivery() == Delivery::pair)
+  if (run.accumulate > 1 && needs_whole_batch(recipe.delivery()))
     throw Error::config("accumulate " + std::to_string(run.accumulate) + ": recipe " + run.recipe +
-                        " needs its whole batch for negatives; use accumulate: 1");
+                        " needs its whole batch at once; use accumulate: 1");
 }
 
 const RecipeRow& recipe_row(const std::string& name) {
@@ -65,11 +68,17 @@ torch::Tensor Recipe::logits(const torch::Tensor&) {
       "predict one with recipe segment");
 }
 
-torch::Tensor Recipe::features(const torch::Tensor&) {
-  throw Error::config("this run's recipe has no features of whole images");
+std::span<const RecipeRow> recipes() { return kRecipes; }
+
+bool needs_whole_batch(Delivery delivery) {
+  return delivery == Delivery::pair || delivery == Delivery::sensors || delivery == Delivery::crops;
 }
 
-std::span<const RecipeRow> recipes() { return kRecipes; }
+int small_crop_px(const RunConfig& run, int size_px) {
+  if (run.crops.small_px > 0) return run.crops.small_px;
+  const int half = std::max(size_px / 2, 1), tokens = half / run.model.patch_px;
+  return tokens > 0 ? tokens * run.model.patch_px : half;
+}
 
 bool is_encoder_frozen(const RunConfig& run) {
   return run.protocol == "frozen" || run.protocol == "linear" || run.protocol == "frozen_random";
@@ -82,6 +91,12 @@ ImageShape image_shape(const DatasetFile& dataset) {
     shape.size_px = std::max(shape.size_px, input.size_px);
   }
   return shape;
+}
+
+std::vector<int> sensor_channels(const DatasetFile& dataset) {
+  std::vector<int> channels;
+  for (const auto& input : dataset.inputs) channels.push_back(static_cast<int>(input.bands.size()));
+  return channels;
 }
 
 std::unique_ptr<Recipe> make_recipe(const RunConfig& run, const DatasetFile& dataset) {

@@ -13,6 +13,7 @@
 
 #include "learn/config/dataset_file.h"
 #include "learn/config/run_config.h"
+#include "learn/models/model.h"
 #include "learn/train/random_state.h"
 
 namespace tilewright::learn {
@@ -27,9 +28,14 @@ struct Batch {
   torch::Tensor image2_nchw;  ///< the other view of each pair, or undefined
   torch::Tensor label_n;      ///< int64 index into dataset.target.classes, or undefined
   torch::Tensor labels_nk;    ///< float32, 1 = the sample has the class; or undefined
+  torch::Tensor small_rchw;   ///< small crops [crops * N, C, s, s], crop-major; or undefined
 };
 
-enum class Delivery { image, image_and_mask, image_and_label, pair };
+/// pair: two views a sample; sensors: the stacked inputs of a sample are the views; crops: two
+/// large and several small ones.
+enum class Delivery { image, image_and_mask, image_and_label, pair, sensors, crops };
+/// True where the samples of a batch are compared with one another: it must be whole.
+bool needs_whole_batch(Delivery delivery);
 
 class Recipe {
  public:
@@ -47,10 +53,12 @@ class Recipe {
   /// Class scores [N, K, H, W] of pixels or [N, K] of images; supervised recipes only, others throw
   /// Error::config.
   virtual torch::Tensor logits(const torch::Tensor& image_nchw);
-  /// One vector an image [N, D]; recipes without an image encoder throw Error::config.
-  virtual torch::Tensor features(const torch::Tensor& image_nchw);
+  /// What the recipe's encoder knows of images; `tap` as in FeatureEncoder.
+  virtual ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) = 0;
   /// After each optimizer step, without gradient: momentum encoders follow, queues move on.
-  virtual void follow() {}
+  virtual void follow(const StepKey&) {}
+  /// After weights of an earlier run or a file were loaded: copies of the encoder take them too.
+  virtual void after_start() {}
 };
 
 struct RecipeRow {
@@ -63,6 +71,9 @@ std::span<const RecipeRow> recipes();
 /// Throws Error::config for unknown names and for what recipe, model and dataset cannot do
 /// together.
 std::unique_ptr<Recipe> make_recipe(const RunConfig& run, const DatasetFile& dataset);
+/// Edge of the small crops of recipe dino: crops.small_px, or half of the sample, cut to whole
+/// tokens.
+int small_crop_px(const RunConfig& run, int size_px);
 /// True for the protocols that leave the encoder as it is.
 bool is_encoder_frozen(const RunConfig& run);
 /// Training or evaluation mode; a frozen encoder stays in evaluation mode.

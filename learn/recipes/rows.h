@@ -17,6 +17,8 @@ std::unique_ptr<Recipe> make_simclr(const RunConfig& run, const DatasetFile& dat
 std::unique_ptr<Recipe> make_classify(const RunConfig& run, const DatasetFile& dataset);
 std::unique_ptr<Recipe> make_maskfeat(const RunConfig& run, const DatasetFile& dataset);
 std::unique_ptr<Recipe> make_moco(const RunConfig& run, const DatasetFile& dataset);
+std::unique_ptr<Recipe> make_dual_simclr(const RunConfig& run, const DatasetFile& dataset);
+std::unique_ptr<Recipe> make_dino(const RunConfig& run, const DatasetFile& dataset);
 
 /// Settings of a supervised loss; class weights by pixels, or by samples where the target is one
 /// class an image.
@@ -24,5 +26,7 @@ SegmentationLossSettings loss_settings(const LossConfig& config, const TargetInf
 
 /// Bands of all inputs, which are stacked on the channel axis, and the largest size.
 ImageShape image_shape(const DatasetFile& dataset);
+/// Bands of each input, in the order in which they are stacked.
+std::vector<int> sensor_channels(const DatasetFile& dataset);
 
 }  // namespace tilewright::learn

@@ -19,6 +19,9 @@ class Segment : public Recipe {
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return model_->encoder_prefixes();
   }
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override {
+    return model_->encode(image_nchw, tap);
+  }
   torch::Tensor logits(const torch::Tensor& image_nchw) override {
     return model_->forward(image_nchw).to(torch::kFloat32);
   }

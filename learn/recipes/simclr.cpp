@@ -27,8 +27,8 @@ class Simclr : public Recipe {
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return encoder_->encoder_prefixes();
   }
-  torch::Tensor features(const torch::Tensor& image_nchw) override {
-    return encoder_->forward(image_nchw);
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override {
+    return encoder_->encode(image_nchw, tap);
   }
 
   torch::Tensor loss(const Batch& batch, const StepKey&) override {

@@ -11,21 +11,41 @@ namespace {
 
 constexpr std::size_t kMostNames = 3;
 
-torch::Tensor image_tensor(const RawBatch& raw, const std::vector<float>& values,
+torch::Tensor image_tensor(const RawBatch& raw, const std::vector<float>& values, int size,
                            torch::Device device) {
   // A copy of our own: the bits of some kernels depend on the alignment of their input.
-  return torch::from_blob(const_cast<float*>(values.data()),
-                          {raw.count, raw.channels, raw.size, raw.size}, torch::kFloat32)
+  return torch::from_blob(const_cast<float*>(values.data()), {raw.count, raw.channels, size, size},
+                          torch::kFloat32)
       .clone()
       .to(device);
+}
+
+int size_of(const std::vector<InputInfo>& inputs) {
+  int size = 0;
+  for (const auto& input : inputs) size = std::max(size, input.size_px);
+  return size;
+}
+
+/// Two large crops and the small ones; the augmentation crop would crop again.
+void add_crops(LoaderConfig& config, const CropsConfig& crops, int small_px) {
+  config.plan.crops.assign(2, {.least_area = crops.large_area, .most_area = 1});
+  config.plan.crops.insert(
+      config.plan.crops.end(), static_cast<std::size_t>(crops.small),
+      {.least_area = crops.least_area, .most_area = crops.large_area, .size_px = small_px});
+  config.draws = static_cast<int>(config.plan.crops.size());
+  std::erase(config.plan.augment, augmentation_row("crop"));
 }
 
 }  // namespace
 
 Batch to_batch(const RawBatch& raw, torch::Device device) {
   Batch batch;
-  batch.image_nchw = image_tensor(raw, raw.image, device);
-  if (!raw.twin.empty()) batch.image2_nchw = image_tensor(raw, raw.twin, device);
+  batch.image_nchw = image_tensor(raw, raw.image, raw.size, device);
+  if (!raw.twin.empty()) batch.image2_nchw = image_tensor(raw, raw.twin, raw.size, device);
+  std::vector<torch::Tensor> small;
+  for (const auto& crop : raw.small)
+    small.push_back(image_tensor(raw, crop, raw.small_size, device));
+  if (!small.empty()) batch.small_rchw = torch::cat(small);
   if (!raw.mask.empty())
     batch.mask_nhw = torch::from_blob(const_cast<std::uint8_t*>(raw.mask.data()),
                                       {raw.count, raw.size, raw.size}, torch::kUInt8)
@@ -50,15 +70,17 @@ LoaderConfig loader_config(const RunConfig& run, const std::vector<InputInfo>& i
   LoaderConfig config;
   config.plan.inputs = inputs;
   config.plan.seed = run.seed;
-  config.plan.draw_views = views == "pairs" && (is_training || delivery == Delivery::pair);
-  if (is_training || delivery == Delivery::pair)
-    config.plan.augment = augmentation_rows(run.augment);
+  const bool is_whole = needs_whole_batch(delivery);
+  config.plan.draw_views = views == "pairs" && (is_training || is_whole);
+  if (is_training || is_whole) config.plan.augment = augmentation_rows(run.augment);
   config.batch = run.batch;
   config.shuffle = is_training;
-  config.twins = delivery == Delivery::pair;
+  if (delivery == Delivery::pair) config.draws = 2;
+  if (delivery == Delivery::crops)
+    add_crops(config, run.crops, small_crop_px(run, size_of(inputs)));
   // Contrast needs full batches of negatives; batch norm needs two samples.
   const auto full = static_cast<int>(std::min<std::int64_t>(run.batch, samples));
-  if (delivery == Delivery::pair)
+  if (is_whole)
     config.smallest_batch = full;
   else if (is_training)
     config.smallest_batch = std::min(2, full);

@@ -48,8 +48,9 @@ torch::Tensor features_of_part(Recipe& recipe, const RunConfig& run,
   loader.start(0);
   std::vector<torch::Tensor> features;
   while (const auto raw = loader.next()) {
-    features.push_back(
-        recipe.features(to_batch(*raw, device).image_nchw).to(torch::kFloat32).cpu());
+    features.push_back(pooled(recipe.encode(to_batch(*raw, device).image_nchw, std::nullopt))
+                           .to(torch::kFloat32)
+                           .cpu());
     if (context.stop.stop_requested())
       throw Error::stopped("stopped on request; the same command starts it again");
   }

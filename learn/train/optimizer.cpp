@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kAdamEpsilon = 1e-8, kLarsTrust = 0.001;
 constexpr std::string_view kBlocks = "blocks.";
+constexpr const char* kAverage = ".ema";
 
 /// N of "blocks.N.attn..."; -1 for other names.
 int block_of(const std::string& name) {
@@ -56,6 +57,7 @@ Optimizer::Optimizer(const OptimizerConfig& config, NamedTensors parameters)
   const torch::NoGradGuard no_grad;
   for (const auto& [name, parameter] : parameters_) {
     first_.push_back(torch::zeros_like(parameter));
+    if (config.ema > 0) averages_.push_back(parameter.detach().clone());
     if (!is_adamw) continue;
     second_.push_back(torch::zeros_like(parameter));
     steps_.push_back(torch::zeros({}, parameter.options().dtype(torch::kFloat32)));
@@ -66,14 +68,14 @@ void Optimizer::zero_grad() {
   for (auto& [name, parameter] : parameters_) parameter.mutable_grad().reset();
 }
 
-std::vector<Optimizer::Group> Optimizer::groups() const {
+std::vector<Optimizer::Group> Optimizer::groups(double weight_decay) const {
   std::map<std::pair<bool, double>, Group, std::greater<>> groups;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const auto& [name, parameter] = parameters_[i];
     if (!parameter.grad().defined()) continue;
     const bool decays = is_decayed(name, parameter);
     auto& group = groups[{decays, scales_[i]}];
-    group.weight_decay = decays ? config_.weight_decay : 0;
+    group.weight_decay = decays ? weight_decay : 0;
     group.scale = scales_[i];
     group.members.push_back(i);
   }
@@ -82,15 +84,30 @@ std::vector<Optimizer::Group> Optimizer::groups() const {
   return list;
 }
 
-void Optimizer::step(double lr) {
+void Optimizer::step(double lr, double weight_decay) {
   const torch::NoGradGuard no_grad;
-  for (const auto& group : groups()) {
+  for (const auto& group : groups(weight_decay)) {
     if (config_.name == "adamw")
       step_adamw(lr * group.scale, group);
     else if (config_.name == "sgd")
       step_sgd(lr * group.scale, group);
     else
       step_lars(lr * group.scale, group);
+  }
+  average();
+}
+
+void Optimizer::average() {
+  for (std::size_t i = 0; i < averages_.size(); ++i)
+    averages_[i].mul_(config_.ema).add_(parameters_[i].second, 1 - config_.ema);
+}
+
+void Optimizer::swap_average() {
+  const torch::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < averages_.size(); ++i) {
+    const auto weights = parameters_[i].second.clone();
+    parameters_[i].second.copy_(averages_[i]);
+    averages_[i].copy_(weights);
   }
 }
 
@@ -139,6 +156,7 @@ NamedTensors Optimizer::state() const {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const auto& name = parameters_[i].first;
     state.emplace_back(name + (second_.empty() ? ".momentum_buffer" : ".exp_avg"), first_[i]);
+    if (!averages_.empty()) state.emplace_back(name + kAverage, averages_[i]);
     if (second_.empty()) continue;
     state.emplace_back(name + ".exp_avg_sq", second_[i]);
     state.emplace_back(name + ".step", steps_[i]);

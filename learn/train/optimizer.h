@@ -23,10 +23,16 @@ class Optimizer {
 
   void zero_grad();
   /// One update from the gradients; parameters without a gradient stay. `lr` from learning_rate().
-  void step(double lr);
+  void step(double lr) { step(lr, config_.weight_decay); }
+  void step(double lr, double weight_decay);
+  /// True if an average of the weights is kept (config ema).
+  [[nodiscard]] bool has_average() const { return !averages_.empty(); }
+  /// Weights and their average change places; twice is as before.
+  void swap_average();
 
   [[nodiscard]] const NamedTensors& parameters() const { return parameters_; }
-  /// Names as in torch: "<parameter>.exp_avg", ".exp_avg_sq", ".step" or ".momentum_buffer".
+  /// Names as in torch: "<parameter>.exp_avg", ".exp_avg_sq", ".step" or ".momentum_buffer";
+  /// the average of a parameter is "<parameter>.ema".
   [[nodiscard]] NamedTensors state() const;
   /// Throws Error::failed if names or shapes differ from state().
   void load_state(const TensorMap& state, const std::string& what);
@@ -37,13 +43,15 @@ class Optimizer {
   void step_adamw(double lr, const Group& group);
   void step_sgd(double lr, const Group& group);
   void step_lars(double lr, const Group& group);
-  [[nodiscard]] std::vector<Group> groups() const;
+  [[nodiscard]] std::vector<Group> groups(double weight_decay) const;
+  void average();
 
   OptimizerConfig config_;
   NamedTensors parameters_;
   std::vector<torch::Tensor> first_, second_,
-      steps_;                   ///< parallel to parameters_; sgd and lars: first_ only
-  std::vector<double> scales_;  ///< parallel to parameters_
+      steps_;                            ///< parallel to parameters_; sgd and lars: first_ only
+  std::vector<torch::Tensor> averages_;  ///< parallel to parameters_; empty without ema
+  std::vector<double> scales_;           ///< parallel to parameters_
 };
 
 /// Factors of the learning rate with layer decay d over a ViT of L blocks: head 1, block i

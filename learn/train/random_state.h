@@ -13,6 +13,7 @@ namespace tilewright::learn {
 struct StepKey {
   std::uint64_t seed = 0;
   std::int64_t epoch = 0, step = 0;
+  double progress = 0;  ///< share of the run's steps before this one, [0, 1]
 };
 
 /// float32 on the CPU, uniform in [0, 1), from `key` and `purpose` (one constant a use) only: equal

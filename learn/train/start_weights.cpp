@@ -11,15 +11,26 @@
 #include "learn/models/model.h"
 #include "learn/models/vit.h"
 #include "learn/train/pth.h"
+#include "learn/train/start_sensors.h"
 
 namespace tilewright::learn {
 namespace {
 
 constexpr std::size_t kMostNames = 4;
 
-/// Bands of the file: of its run's record, else of its metadata, else unknown.
+/// What our own weight files say of their inputs.
+std::vector<InputInfo> inputs_in(const Metadata& metadata) {
+  std::vector<InputInfo> inputs;
+  const auto found = metadata.find("normalization");
+  if (found == metadata.end()) return inputs;
+  const auto list = Json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+  if (list.is_array()) read_json(list, inputs, "normalization");
+  return inputs;
+}
+
+/// Bands of the file: of its inputs, else of its metadata, else unknown.
 std::vector<std::string> bands_of(const StartWeights& start) {
-  if (start.record) return band_names(start.record->inputs);
+  if (!start.inputs.empty()) return band_names(start.inputs);
   std::vector<std::string> names;
   const auto found = start.file.metadata.find("bands");
   if (found == start.file.metadata.end()) return names;
@@ -41,7 +52,8 @@ std::string listed(const std::vector<std::string>& names) {
 
 }  // namespace
 
-std::optional<StartWeights> read_start(const TrainRequest& request) {
+std::optional<StartWeights> read_start(const TrainRequest& request,
+                                       const std::vector<InputInfo>& own) {
   if (!request.init_folder && !request.init_file) return std::nullopt;
   const std::filesystem::path file =
       request.init_folder ? std::filesystem::path(*request.init_folder) / "weights.safetensors"
@@ -61,6 +73,11 @@ std::optional<StartWeights> read_start(const TrainRequest& request) {
   else
     start.file = read_safetensors(file);
   if (request.init_folder) start.record = read_run_record(*request.init_folder);
+  start.inputs = start.record ? start.record->inputs : inputs_in(start.file.metadata);
+  if (has_sensors(start.file.tensors) && !takes_sensors(request.run)) {
+    const auto& source = request.run.init ? request.run.init : request.run.model.encoder;
+    take_sensor(start, source ? source->sensor : std::nullopt, own);
+  }
   return start;
 }
 
@@ -95,8 +112,11 @@ std::vector<InputInfo> inputs_of_start(std::vector<InputInfo> inputs,
 
 void load_start(Recipe& recipe, const StartWeights& start, const std::vector<InputInfo>& inputs,
                 const LearnContext& context) {
-  const auto report = load_matching(recipe.module(), start.file.tensors, bands_of(start),
-                                    band_names(inputs), recipe.encoder_prefixes());
+  const auto report = has_sensors(recipe.module())
+                          ? load_sensors(recipe.module(), start, bands_of(start), inputs)
+                          : load_matching(recipe.module(), start.file.tensors, bands_of(start),
+                                          band_names(inputs), recipe.encoder_prefixes());
+  recipe.after_start();
   context.say("started from " + start.what + ": " +
               std::to_string(report.loaded.size() + report.adapted.size()) + " tensors taken, " +
               std::to_string(report.kept.size()) + " new" +

@@ -19,10 +19,14 @@ struct StartWeights {
   std::string sha256;
   SafetensorsFile file;
   std::optional<RunRecord> record;  ///< of a run
+  std::vector<InputInfo> inputs;    ///< that it was trained on; empty where nothing says so
 };
 
-/// nullopt if the request names none. Throws Error::config if it is not there.
-std::optional<StartWeights> read_start(const TrainRequest& request);
+/// nullopt if the request names none. Of weights of several sensors, a run on one encoder gets that
+/// of the sensor that it names or whose source or bands `own` has. Throws Error::config if the file
+/// is not there, or no single sensor fits.
+std::optional<StartWeights> read_start(const TrainRequest& request,
+                                       const std::vector<InputInfo>& own);
 
 /// The model as the encoder's run has it: patch, width, depth and heads of a ViT, width of a UNet.
 ModelConfig with_encoder_shape(ModelConfig model, const std::optional<StartWeights>& start,

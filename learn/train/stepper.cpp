@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "geometry/error.h"
+#include "learn/models/autocast.h"
+#include "learn/recipes/momentum.h"
 #include "learn/train/batch.h"
 
 namespace tilewright::learn {
@@ -21,7 +23,8 @@ Batch rows_of(const Batch& batch, std::int64_t begin, std::int64_t end) {
           .mask_nhw = cut(batch.mask_nhw),
           .image2_nchw = cut(batch.image2_nchw),
           .label_n = cut(batch.label_n),
-          .labels_nk = cut(batch.labels_nk)};
+          .labels_nk = cut(batch.labels_nk),
+          .small_rchw = {}};  // recipes with crops refuse parts
 }
 
 }  // namespace
@@ -48,9 +51,17 @@ std::string Stepper::attempt(const RawBatch& raw, const StepKey& key, StepOutcom
   const double norm =
       run_.clip_norm > 0 ? clip_gradients(parameters, run_.clip_norm) : gradient_norm(parameters);
   if (!std::isfinite(norm)) return "the gradient norm is " + std::to_string(norm);
-  optimizer_.step(outcome.lr);
-  recipe_.follow();
+  const auto& decay = run_.optimizer;
+  optimizer_.step(outcome.lr, cosine_between(decay.weight_decay,
+                                             decay.weight_decay_end.value_or(decay.weight_decay),
+                                             key.progress));
+  recipe_.follow(key);
   return "";
+}
+
+torch::Tensor Stepper::loss_of(const Batch& batch, const StepKey& key) {
+  const Autocast precision(run_.precision == "bfloat16", device_);
+  return recipe_.loss(batch, key);
 }
 
 double Stepper::accumulate(const Batch& batch, const StepKey& key) {
@@ -60,7 +71,7 @@ double Stepper::accumulate(const Batch& batch, const StepKey& key) {
   for (std::int64_t part = 0; part < parts; ++part) {
     const auto begin = count * part / parts, end = count * (part + 1) / parts;
     const double share = static_cast<double>(end - begin) / static_cast<double>(count);
-    const auto loss = recipe_.loss(parts == 1 ? batch : rows_of(batch, begin, end), key);
+    const auto loss = loss_of(parts == 1 ? batch : rows_of(batch, begin, end), key);
     const double value = loss.item<double>();
     sum += share * value;
     if (!std::isfinite(value)) return sum;

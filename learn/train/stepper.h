@@ -35,6 +35,8 @@ class Stepper {
  private:
   /// Runs the step; returns what was not finite, or "".
   std::string attempt(const RawBatch& raw, const StepKey& key, StepOutcome& outcome);
+  /// In the precision of the run.
+  torch::Tensor loss_of(const Batch& batch, const StepKey& key);
   /// Adds the gradient of the batch, computed in `accumulate` parts; the mean loss.
   double accumulate(const Batch& batch, const StepKey& key);
   Recipe& recipe_;

@@ -61,8 +61,8 @@ void clear_run(const fs::path& folder) {
   if (!fs::exists(folder)) return;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto name = entry.path().filename().string();
-    const bool is_ours = name == "checkpoints" || name == "metrics.jsonl" ||
-                         name == kWeights || name == kWeightSums || name == "config.json" ||
+    const bool is_ours = name == "checkpoints" || name == "metrics.jsonl" || name == kWeights ||
+                         name == kWeightSums || name == "config.json" ||
                          name == "evaluation.json" || name == "samples.csv" ||
                          name.starts_with("events.out.tfevents.");
     if (is_ours) fs::remove_all(entry.path());
@@ -123,7 +123,7 @@ Trainer::Trainer(const TrainRequest& request, const LearnContext& context)
       folder_(request.run_folder),
       corpus_(request.workspace, request.dataset),
       samples_(corpus_.part("train")),
-      start_(read_start(request)),
+      start_(read_start(request, corpus_.dataset().inputs)),
       record_(record_of(request, corpus_.dataset(), start_)),
       run_(record_.run),
       recipe_(make_recipe(run_, corpus_.dataset())),
@@ -203,7 +203,12 @@ void Trainer::stop() {
 
 void Trainer::take(const RawBatch& raw) {
   const auto outcome = stepper_->step(
-      raw, samples_, {.seed = run_.seed, .epoch = state_.epoch, .step = state_.step});
+      raw, samples_,
+      {.seed = run_.seed,
+       .epoch = state_.epoch,
+       .step = state_.step,
+       .progress = static_cast<double>(state_.step) /
+                   static_cast<double>(std::max<std::int64_t>(length_.total_steps, 1))});
   ++state_.step;
   state_.sample_in_epoch = (raw.number + 1) * run_.batch;
   if (outcome.problem.empty()) {
@@ -233,8 +238,10 @@ bool Trainer::validate() {
   if (corpus_.part("val").empty()) return false;
   LearnContext quiet;
   const double before = log_->seconds();
+  stepper_->optimizer().swap_average();
   const auto score =
       evaluate_part(*recipe_, run_, record_.inputs, corpus_, "val", {device_, false}, quiet);
+  stepper_->optimizer().swap_average();
   auto values = score.values(record_.classes);
   values.insert(values.begin(), {"samples_per_s", static_cast<double>(score.samples) /
                                                       std::max(log_->seconds() - before, 1e-9)});
@@ -269,11 +276,13 @@ void Trainer::publish_weights() {
   if (has_published_weights(folder_, metadata))
     return context_.say("the run " + folder_.filename().string() + " is finished: nothing to do");
   if (step != state_.step)
-    assign_state(recipe_->module(), read_checkpoint(folder_ / "checkpoints", step).weights.tensors,
-                 "the best checkpoint");
+    restore(read_checkpoint(folder_ / "checkpoints", step), recipe_->module(),
+            stepper_->optimizer());
+  stepper_->optimizer().swap_average();
   learn::publish_weights(folder_, state_of(recipe_->module()), metadata);
   context_.say("weights of step " + std::to_string(step) +
-               (state_.best_metric ? " (best on val)" : " (last)") + " in " + kWeights);
+               (state_.best_metric ? " (best on val)" : " (last)") +
+               (stepper_->optimizer().has_average() ? ", averaged," : "") + " in " + kWeights);
 }
 
 }  // namespace

@@ -36,6 +36,10 @@ struct Invocation {
   std::string scene;
   std::string export_to;                     ///< export
   std::vector<std::string> subsets;
+  std::optional<std::string> subset;         ///< embed
+  std::string pool = "own";
+  std::optional<int> tap;
+  bool start = false;
 };
 
 /// Which groups of flags a command has; combined with |.
@@ -55,6 +59,7 @@ enum FlagGroup : unsigned {
   kEvaluateFlag = 4096,
   kExportFlags = 8192,  ///< --to --subset
   kAuditFlags = 2048,   ///< --max-leak --scene --map --overwrite
+  kEmbedFlags = 16384,   ///< --subset --pool --tap --start
 };
 
 struct CommandRow {
@@ -95,6 +100,7 @@ int run_repair(const Invocation&);
 int run_report(const Invocation&);
 int run_audit(const Invocation&);
 int run_export(const Invocation&);
+int run_embed(const Invocation&);
 int run_synth(const Invocation&);
 int run_doctor(const Invocation&);
 

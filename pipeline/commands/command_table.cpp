@@ -46,6 +46,7 @@ constexpr std::array kCommands{
                kJobFlags | kAuditFlags | kOverwriteFlag | kJsonFlag, run_audit},
     CommandRow{"export", "write subsets for other tools: GeoPackage layers, split lists, what they share", "JOB", kPlaceHelp, "DIR", "folder to write into",
                kJobFlags | kExportFlags | kOverwriteFlag | kJsonFlag, run_export},
+    CommandRow{"embed", "features of every location and view as one array", kJob, kPlaceHelp, "RUN", "run whose encoder makes them", kJobFlags | kMachineFlags | kEmbedFlags | kJsonFlag | kProgressFlags, run_embed},
     CommandRow{"synth", "make a test world with known truth", "KIND", "region or archive", "DIR", "folder to write into", kSynthFlags | kJsonFlag, run_synth},
     CommandRow{"doctor", "versions, libraries, memory, training devices", "", "", "", "", kDoctorFlags | kJsonFlag, run_doctor},
 };

@@ -45,6 +45,15 @@ void add_audit_flags(CLI::App& app, Invocation& in) {
   app.add_option("--map", in.map, "write the samples and what they share as GeoJSON")->type_name("FILE");
 }
 
+void add_embed_flags(CLI::App& app, Invocation& in) {
+  app.add_option("--subset", in.subset, "only the locations of this subset")->type_name("NAME");
+  app.add_option("--pool", in.pool, "what stands for an image: cls (class token), mean (of its map), own (cls where there is one, else mean)")
+      ->type_name("own|cls|mean")
+      ->check(CLI::Validator(CLI::IsMember({"own", "cls", "mean"})).description(""));
+  app.add_option("--tap", in.tap, "a block of a ViT or a level of another network, from 0, instead of its end")->type_name("N")->check(CLI::Validator(CLI::NonNegativeNumber).description(""));
+  app.add_flag("--start", in.start, "the weights that the run starts from (model.encoder or init), instead of its own");
+}
+
 }  // namespace
 
 void add_flags(CLI::App& app, unsigned groups, Invocation& in) {
@@ -64,6 +73,7 @@ void add_flags(CLI::App& app, unsigned groups, Invocation& in) {
     app.add_option("--subset", in.subsets, "only this subset; repeatable; of two, also what differs between them")->type_name("NAME")->allow_extra_args(false);
   }
   if (groups & kAuditFlags) add_audit_flags(app, in);
+  if (groups & kEmbedFlags) add_embed_flags(app, in);
   if (groups & kOverwriteFlag) app.add_flag("--overwrite", in.overwrite, "replace a file that is there");
   if (groups & kDoctorFlags) app.add_flag("--list-failpoints", in.list_failpoints, "print the places where tests break this build");
   if (groups & kJsonFlag) app.add_flag("--json", in.json, "one JSON document on stdout");

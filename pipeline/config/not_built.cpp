@@ -20,9 +20,9 @@ class List {
 };
 
 void add_run(const std::string& path, const learn::RunConfig& run, List& list) {
-  const std::vector<std::string> built{"segment", "classify", "mae", "maskfeat", "simclr", "moco"};
+  const std::vector<std::string> built{"segment", "classify", "mae", "maskfeat", "simclr", "dual_simclr", "moco", "dino"};
   const bool is_built = std::find(built.begin(), built.end(), run.recipe) != built.end();
-  list.add(!is_built, path + ".recipe: " + run.recipe, "use segment, classify, mae, maskfeat, simclr or moco");
+  list.add(!is_built, path + ".recipe: " + run.recipe, "use segment, classify, mae, maskfeat, simclr, dual_simclr, moco or dino");
   const auto& model = run.model.name;
   list.add(model == "deeplabv3plus", path + ".model.name: " + model, "use unet_resnet18, unet_resnet50 or upernet");
 }

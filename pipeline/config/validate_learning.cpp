@@ -16,6 +16,7 @@ namespace {
 const std::vector<std::string> kRecipes{"mae", "maskfeat", "simclr", "dual_simclr", "moco", "dino", "segment", "classify", "regress", "multitask"};
 const std::vector<std::string> kSegmenters{"unet", "unet_resnet18", "unet_resnet50", "upernet", "upconv", "deeplabv3plus"};
 const std::vector<std::string> kEncoders{"vit", "vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge", "resnet18", "resnet50", "unet", "unet_resnet18", "unet_resnet50", "spectral_vit", "spectral_resnet50"};
+const std::vector<std::string> kOfImages{"classify", "simclr", "dual_simclr", "moco", "dino"};
 const std::vector<std::string> kAugmentations{"crop", "flip", "rotate", "brightness", "noise"};
 
 bool is_among(const std::string& name, const std::vector<std::string>& names) { return std::find(names.begin(), names.end(), name) != names.end(); }
@@ -133,7 +134,7 @@ void check_model(const std::string& path, const learn::RunConfig& run, Findings&
     findings.add(path + ".model.name", "recipe " + run.recipe + " needs a vit model, such as model: {name: vit_tiny, patch_px: 8}");
   if (run.recipe == "segment" && !is_among(model.name, kSegmenters))
     findings.add(path + ".model.name", "recipe segment needs a model with one output a pixel, such as unet");
-  if ((run.recipe == "classify" || run.recipe == "simclr" || run.recipe == "moco") && !is_among(model.name, kEncoders))
+  if (is_among(run.recipe, kOfImages) && !is_among(model.name, kEncoders))
     findings.add(path + ".model.name", "recipe " + run.recipe + " needs a model of whole images, such as resnet18 or vit_tiny");
 }
 
@@ -148,10 +149,29 @@ void check_protocol(const std::string& path, const learn::RunConfig& run, Findin
   if (is_linear && run.recipe != "classify") findings.add(path + ".protocol", protocol + " is for recipe classify; use frozen");
   if (run.recipe == "classify" && run.loss.name != "cross_entropy" && run.loss.name != "focal")
     findings.add(path + ".loss.name", run.loss.name + " is a loss of pixels; recipe classify takes cross_entropy or focal");
-  if (run.accumulate > 1 && (run.recipe == "simclr" || run.recipe == "moco"))
-    findings.add(path + ".accumulate", "recipe " + run.recipe + " needs its whole batch for negatives; use accumulate: 1");
+  if (run.accumulate > 1 && is_among(run.recipe, kOfImages) && run.recipe != "classify")
+    findings.add(path + ".accumulate", "recipe " + run.recipe + " needs its whole batch at once; use accumulate: 1");
   if (run.schedule.name == "step" && run.schedule.milestones.empty())
     findings.add(path + ".schedule", "milestones is missing; name epochs, such as milestones: [60, 80]");
+}
+
+/// Limits of fields that may be left out, and of pairs of fields.
+void check_ends(const std::string& path, const learn::RunConfig& run, Findings& findings) {
+  if (run.loss.momentum_end && (*run.loss.momentum_end < 0 || *run.loss.momentum_end > 1)) findings.add(path + ".loss.momentum_end", "is outside 0 to 1, expected a share such as 1");
+  if (run.optimizer.weight_decay_end && *run.optimizer.weight_decay_end < 0) findings.add(path + ".optimizer.weight_decay_end", "is negative, expected 0 or more");
+  if (run.crops.least_area > run.crops.large_area) findings.add(path + ".crops.least_area", "is above large_area; small crops lie between the two");
+}
+
+/// Recipes and models that take a certain number of inputs.
+void check_inputs(const Job& job, const std::string& path, const learn::RunConfig& run, Findings& findings) {
+  for (const auto& [name, dataset] : job.datasets) {
+    if (name != run.dataset) continue;
+    const auto count = dataset.inputs.size();
+    if (run.recipe == "dual_simclr" && count != 2)
+      findings.add(path + ".dataset", "recipe dual_simclr contrasts two sensors, but dataset '" + name + "' has " + std::to_string(count) + " inputs; name two, such as inputs: [s1, s2]");
+    if (run.model.fusion == "late" && (run.recipe != "classify" || count < 2))
+      findings.add(path + ".model.fusion", "late is for recipe classify on several inputs; use early");
+  }
 }
 
 void check_run(const Job& job, std::size_t number, Findings& findings) {
@@ -167,6 +187,8 @@ void check_run(const Job& job, std::size_t number, Findings& findings) {
   if (run.model.encoder) check_start(job, path + ".model.encoder", *run.model.encoder, earlier, findings);
   if (run.init) check_start(job, path + ".init", *run.init, earlier, findings);
   check_protocol(path, run, findings);
+  check_inputs(job, path, run, findings);
+  check_ends(path, run, findings);
   for (const auto& [dataset_name, dataset] : job.datasets)
     if (dataset_name == run.dataset && (run.recipe == "segment" || run.recipe == "classify") && !dataset.target)
       findings.add(path + ".dataset", "recipe " + run.recipe + " needs " + (run.recipe == "segment" ? "masks" : "classes") + ", but dataset '" + run.dataset + "' has no target; add target: " + (run.recipe == "segment" ? "LAYER" : "TARGET") + " to it");

@@ -142,9 +142,10 @@ std::map<std::string, std::vector<ViewRow>> views_by_location(const index::Manif
 /// Decides over one location after the other; what is left out is counted.
 class Chooser {
  public:
-  Chooser(const Job& job, const index::Manifest& manifest, const DatasetConfig& config)
+  Chooser(const Job& job, const index::Manifest& manifest, const DatasetConfig& config, Scope scope)
       : pairs_(job.views ? job.views->pairs : std::vector<index::PairRule>{}),
         config_(config),
+        scope_(scope),
         subset_(subset_of(job, manifest, config)),
         labels_(job, manifest, config),
         judge_config_(config) {
@@ -155,9 +156,10 @@ class Chooser {
 
   void take(const LocationRow& location, const std::vector<ViewRow>& views, bool is_split) {
     const auto part = location.split.value_or(is_split ? "" : "train");
-    if (part == "guard") return void(++set_.guard);
-    if (part.empty()) return void(++set_.without_part);
-    if (part == "train" && subset_ && !subset_->contains(location.location_id))
+    const bool takes_all = scope_ == Scope::all;
+    if (part == "guard" && !takes_all) return void(++set_.guard);
+    if (part.empty() && !takes_all) return void(++set_.without_part);
+    if (part == "train" && !takes_all && subset_ && !subset_->contains(location.location_id))
       return void(++set_.outside_subset);
     const auto& truth = judge_ && part != "train" ? *judge_ : labels_;
     // Without dates the label is the location's: asked once, for the first view.
@@ -259,6 +261,7 @@ class Chooser {
 
   std::vector<index::PairRule> pairs_;
   const DatasetConfig& config_;
+  Scope scope_;
   std::optional<std::set<std::string>> subset_;
   DatasetLabels labels_;
   DatasetConfig judge_config_;            ///< what val and test are measured against
@@ -269,14 +272,14 @@ class Chooser {
 }  // namespace
 
 SampleSet choose_samples(const Job& job, const index::Manifest& manifest,
-                         const DatasetConfig& config) {
+                         const DatasetConfig& config, Scope scope) {
   if (config.inputs.empty())
     throw Error::config("datasets: a dataset needs inputs: at least one source");
   const auto views = views_by_location(manifest);
   const auto locations = index::locations(manifest);
   const bool is_split = std::any_of(locations.begin(), locations.end(),
                                     [](const auto& l) { return l.split.has_value(); });
-  Chooser chooser(job, manifest, config);
+  Chooser chooser(job, manifest, config, scope);
   for (const auto& location : locations) {
     const auto found = views.find(location.location_id);
     if (found != views.end()) chooser.take(location, found->second, is_split);

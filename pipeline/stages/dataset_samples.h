@@ -15,7 +15,7 @@ namespace tilewright::pipeline {
 
 /// A sample of one location: a row for each of its views, in order (input, acquired, tile_id).
 struct Sample {
-  std::string part;  ///< train | val | test
+  std::string part;  ///< train | val | test; with Scope::all also guard, or "" without a part
   std::vector<learn::SampleRow> rows;
   int width_px = 0;  ///< of the location; whole chips need not be square
 };
@@ -34,6 +34,9 @@ struct SampleSet {
   std::vector<LeftOut> left_out;  ///< without_mask, without_input, all_ignore and those views, one by one
 };
 
+/// Those that a dataset may use, or every location with pixels (the subset does not count then).
+enum class Scope { dataset, all };
+
 /// Views of each location by `config.views`:
 ///   each    every view of the first input is a sample `<location_id>.<view>`
 ///   latest  the newest view; best: the least cloudy, then the newest; sample `<location_id>`
@@ -44,6 +47,6 @@ struct SampleSet {
 /// any location has one, else all is train. `subset` filters train only.
 /// Throws Error::config for what the job asks and the workspace does not have.
 SampleSet choose_samples(const Job& job, const index::Manifest& manifest,
-                         const DatasetConfig& config);
+                         const DatasetConfig& config, Scope scope = Scope::dataset);
 
 }  // namespace tilewright::pipeline

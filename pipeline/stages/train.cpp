@@ -5,15 +5,10 @@
 #include "learn/config/request.h"
 #include "pipeline/runner/learn_process.h"
 #include "pipeline/stages/stage.h"
+#include "pipeline/stages/start_place.h"
 
 namespace tilewright::pipeline {
 namespace {
-
-/// The run (or file) that gives the first weights: `init`, or the encoder of the model.
-const learn::EncoderSource* start_of(const learn::RunConfig& run) {
-  if (run.init) return &*run.init;
-  return run.model.encoder ? &*run.model.encoder : nullptr;
-}
 
 learn::TrainRequest request_of(const StageInput& in, const std::string& name,
                                const learn::RunConfig& run, bool overwrite) {
@@ -23,12 +18,9 @@ learn::TrainRequest request_of(const StageInput& in, const std::string& name,
   request.run_folder = (in.workspace / "runs" / name).string();
   request.run = run;
   request.overwrite = overwrite;
-  if (const auto* start = start_of(run)) {
-    if (start->run)
-      request.init_folder = (in.workspace / "runs" / *start->run).string();
-    else if (start->file)
-      request.init_file = in.job.resolve(*start->file).string();
-  }
+  const auto start = start_of(in, run);
+  request.init_folder = start.folder;
+  request.init_file = start.file;
   if (!std::filesystem::exists(request.dataset))
     throw Error::config("runs: " + name + " needs the dataset " + run.dataset +
                         ", which is not in the workspace; run: tilewright dataset JOB");
@@ -36,6 +28,16 @@ learn::TrainRequest request_of(const StageInput& in, const std::string& name,
 }
 
 }  // namespace
+
+StartPlace start_of(const StageInput& in, const learn::RunConfig& run) {
+  const auto& source = run.init ? run.init : run.model.encoder;
+  StartPlace place;
+  if (source && source->run)
+    place.folder = (in.workspace / "runs" / *source->run).string();
+  else if (source && source->file)
+    place.file = in.job.resolve(*source->file).string();
+  return place;
+}
 
 StageReport run_train(const StageInput& in, const RunContext& context) {
   StageReport report;

@@ -224,11 +224,66 @@ TEST(Loader, TwinsAreTwoViewsOfALocationWherePairsAreAsked) {
   ASSERT_EQ(corpus.part("train").size(), 12U);
   auto config = loader_config(corpus, 1);
   config.plan.augment.clear();
-  config.plan.draw_views = config.twins = true;
+  config.plan.draw_views = true;
+  config.draws = 2;
   config.batch = 1;
   Loader loader(corpus, corpus.part("train"), config);
   loader.start(0);
   while (const auto batch = loader.next()) EXPECT_NE(batch->image, batch->twin);
+}
+
+TEST(Loader, DrawsCropsOfTheirOwnSizesAndAreas) {
+  const ScratchFolder folder;
+  const Corpus corpus(folder.path(),
+                      testing::write_tiny_dataset(folder.path(), {.views = 3, .mode = "pairs"}));
+  auto config = loader_config(corpus, 1);
+  config.plan.augment.clear();
+  config.plan.draw_views = true;
+  config.plan.crops = {{0.4, 1, 0}, {0.4, 1, 0}, {0.05, 0.4, 8}, {0.05, 0.4, 8}};
+  config.draws = 4;
+  std::vector<RawBatch> first;
+  Loader loader(corpus, corpus.part("train"), config);
+  loader.start(2);
+  while (auto batch = loader.next()) first.push_back(std::move(*batch));
+  for (const auto& batch : first) {
+    const auto values = static_cast<std::size_t>(batch.count) * 2;
+    EXPECT_EQ(batch.image.size(), values * 16 * 16);
+    EXPECT_EQ(batch.twin.size(), values * 16 * 16);
+    ASSERT_EQ(batch.small.size(), 2U);
+    for (const auto& small : batch.small) EXPECT_EQ(small.size(), values * 8 * 8);
+    EXPECT_EQ(batch.small_size, 8);
+    EXPECT_NE(batch.small[0], batch.small[1]);
+  }
+  config.threads = 3;
+  Loader again(corpus, corpus.part("train"), config);
+  again.start(2);
+  for (const auto& batch : first) {
+    const auto other = again.next();
+    EXPECT_EQ(other->small, batch.small);
+    EXPECT_EQ(other->twin, batch.twin);
+  }
+}
+
+/// Share of a ramp's range that a crop shows along one axis.
+TEST(Crop, ShowsTheAreaThatIsAskedFor) {
+  Patch ramp{.channels = 2, .size = 64, .image = {}, .mask = {}};
+  for (int c = 0; c < 2; ++c)
+    for (int y = 0; y < 64; ++y)
+      for (int x = 0; x < 64; ++x) ramp.image.push_back(static_cast<float>(c == 0 ? x : y));
+  double least = 1, most = 0;
+  for (std::uint64_t draw = 0; draw < 300; ++draw) {
+    auto patch = ramp;
+    CounterRandom random{draw};
+    crop(patch, {.least_area = 0.1, .most_area = 0.3, .size_px = 20}, random);
+    ASSERT_EQ(patch.size, 20);
+    ASSERT_EQ(patch.image.size(), 800U);
+    const double step_x = (patch.image[15] - patch.image[5]) / 10,
+                 step_y = (patch.image[400 + 300] - patch.image[400 + 100]) / 10;
+    const double share = step_x * step_y * 400 / (64 * 64);
+    least = std::min(least, share), most = std::max(most, share);
+  }
+  EXPECT_NEAR(least, 0.1, 0.02);
+  EXPECT_NEAR(most, 0.3, 0.02);
 }
 
 TEST(Loader, NamesSamplesWithNaN) {

@@ -139,6 +139,43 @@ TEST(Lars, TakesAStepOfAThousandthOfTheWeights) {
   EXPECT_FALSE(torch::allclose(net.conv->weight, weight - 4 * direction, 1e-7, 1e-9));
 }
 
+TEST(Average, FollowsTheWeightsAndChangesPlacesWithThem) {
+  for (const std::string name : {"adamw", "sgd", "lars"}) {
+    Net net;
+    Optimizer optimizer({.name = name, .weight_decay = 0.1, .ema = 0.75}, trainable_of(net));
+    ASSERT_TRUE(optimizer.has_average());
+    auto expected = net.conv->weight.detach().clone();
+    for (int step = 0; step < 3; ++step) {
+      optimizer.zero_grad();
+      net.forward(input_of(step)).backward();
+      optimizer.step(0.05);
+      expected = 0.75 * expected + 0.25 * net.conv->weight.detach();
+    }
+    const auto weights = net.conv->weight.detach().clone();
+    EXPECT_FALSE(torch::allclose(weights, expected));
+    optimizer.swap_average();
+    EXPECT_TRUE(torch::allclose(net.conv->weight, expected, 1e-12, 1e-14)) << name;
+    optimizer.swap_average();
+    EXPECT_TRUE(torch::equal(net.conv->weight, weights));
+  }
+  Net net;
+  Optimizer plain({}, trainable_of(net));
+  const auto weights = net.conv->weight.detach().clone();
+  plain.swap_average();
+  EXPECT_FALSE(plain.has_average());
+  EXPECT_TRUE(torch::equal(net.conv->weight, weights));
+}
+
+TEST(WeightDecay, IsThatOfTheStep) {
+  Net one, two;
+  Optimizer fixed({.weight_decay = 0.3}, trainable_of(one)),
+      moving({.weight_decay = 0.1}, trainable_of(two));
+  for (auto* pair : {&one, &two}) pair->forward(input_of(0)).backward();
+  fixed.step(0.01);
+  moving.step(0.01, 0.3);
+  expect_equal_parameters(one, two, 0);
+}
+
 TEST(LayerDecay, ScalesEachBlockByItsDepth) {
   const auto one = torch::zeros({1});
   const NamedTensors parameters = {{"cls_token", one},           {"patch_embed.proj.weight", one},

@@ -20,6 +20,7 @@ namespace tilewright::learn::testing {
 
 struct TinySpec {
   int train = 12, val = 4, test = 4, size = 16, channels = 2, views = 1;
+  bool has_sensors = false;  ///< each channel is an input of its own: sensor1, sensor2, ...
   bool has_masks = true;
   std::string target = "mask";  ///< class, classes: odd locations are brighter, and of class 1
   std::string normalize = "standard", mode = "each";
@@ -88,6 +89,19 @@ inline std::vector<std::byte> pixels_of(const TinySpec& spec, const std::vector<
   return bytes_of(raw);
 }
 
+/// All read the same member, each its own channel.
+inline std::vector<InputInfo> one_input_a_channel(const InputInfo& stacked) {
+  std::vector<InputInfo> inputs;
+  for (std::size_t c = 0; c < stacked.bands.size(); ++c) {
+    auto& input = inputs.emplace_back(stacked);
+    input.series = "sensor" + std::to_string(c + 1);
+    input.bands = {stacked.bands[c]};
+    input.band_indices = {stacked.band_indices[c]};
+    input.statistics = {stacked.statistics[c]};
+  }
+  return inputs;
+}
+
 inline std::string location_name(int location) {
   const auto digits = std::to_string(location);
   return "loc_" + std::string(5 - digits.size(), '0') + digits;
@@ -137,7 +151,7 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
   dataset.name = "tiny";
   dataset.views = spec.mode;
   InputInfo input;
-  input.series = "tiny";
+  input.series = spec.has_sensors ? "sensor1" : "tiny";
   for (int c = 0; c < spec.channels; ++c) {
     input.bands.push_back({"band" + std::to_string(c + 1), {}, {}, {}, {}, {}});
     input.band_indices.push_back(c);
@@ -148,6 +162,7 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
   input.statistics_method = "exact counts";
   input.normalize = spec.normalize;
   dataset.inputs.push_back(input);
+  if (spec.has_sensors) dataset.inputs = detail::one_input_a_channel(input);
   const bool has_masks = spec.has_masks && spec.target == "mask";
   dataset.target.kind = has_masks ? "mask" : spec.target == "mask" ? "none" : spec.target;
   if (spec.target != "mask")
@@ -182,7 +197,8 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
         if (has_masks)
           row.mask_shard = "shards/label-000000.tar", row.mask_offset = mask.offset,
           row.mask_length = mask.length;
-        text += format_row(row) + "\n";
+        for (row.input = 0; row.input < static_cast<int>(dataset.inputs.size()); ++row.input)
+          text += format_row(row) + "\n";
       }
     const auto published = shard::publish_file(folder / (name + ".tsv"), text);
     dataset.parts.emplace_back(name, PartInfo{name + ".tsv", count, published.sha256});

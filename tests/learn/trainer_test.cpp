@@ -278,6 +278,96 @@ TEST(Trainer, TrainsWithoutLabels) {
   }
 }
 
+/// Trains as asked and, elsewhere, with a stop at `step`: both end with the same bits.
+void expect_equal_after_stop(const TrainRequest& request, std::int64_t step) {
+  run_train(request, {});
+  auto again = request;
+  again.run_folder += "_stopped";
+  train_and_stop_at(again, step);
+  run_train(again, {});
+  EXPECT_EQ(weights_hash(again), weights_hash(request)) << request.run_folder;
+}
+
+TEST(Trainer, TrainsTwoSensorsAndResumes) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(),
+                              {.views = 2, .has_sensors = true, .has_masks = false});
+  for (const std::string contrast : {"nt_xent", "mma", "nt_xent_mma"}) {
+    auto request = segment_request(workspace.path(), contrast);
+    request.run.recipe = "dual_simclr";
+    request.run.model = {.name = "resnet18", .detailed = true};
+    request.run.loss.contrast = contrast;
+    request.run.epochs = 2, request.run.batch = 6;
+    expect_equal_after_stop(request, 5);
+    const auto record = read_run_record(request.run_folder);
+    EXPECT_EQ(record.inputs[1].series, "sensor2");
+  }
+}
+
+TEST(Trainer, DinoTrainsOnCropsOfDatesAndResumes) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.views = 3, .has_masks = false, .mode = "pairs"});
+  auto request = segment_request(workspace.path(), "dino");
+  request.run.recipe = "dino";
+  request.run.model = {.name = "vit",
+                       .patch_px = 4,
+                       .dim = 24,
+                       .depth = 2,
+                       .heads = 2,
+                       .head_hidden = 16,
+                       .head_bottleneck = 8,
+                       .head_out = 12};
+  request.run.crops.small = 3;
+  request.run.loss.momentum = 0.9, request.run.loss.teacher_warmup_epochs = 2;
+  request.run.loss.teacher_temperature = 0.07;
+  request.run.optimizer.weight_decay_end = 0.4;
+  request.run.epochs = 3, request.run.batch = 6;
+  for (const std::int64_t step : {1, 3}) {
+    request.run_folder = workspace.path() / ("runs/dino" + std::to_string(step));
+    expect_equal_after_stop(request, step);
+  }
+}
+
+TEST(Trainer, SavesTheAverageOfTheWeightsInAnyPrecisionAndResumes) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto request = segment_request(workspace.path(), "averaged");
+  request.run.model = {.name = "upernet", .patch_px = 4, .dim = 24, .depth = 2, .heads = 2};
+  request.run.model.recompute = true;
+  request.run.precision = "bfloat16";
+  request.run.optimizer.ema = 0.8;
+  request.run.optimizer.weight_decay_end = 0.2;
+  request.run.accumulate = 2;
+  request.run.keep_checkpoints = 100;
+  expect_equal_after_stop(request, 5);
+  const fs::path folder = request.run_folder;
+  const auto step = read_safetensors_metadata(folder / "weights.safetensors").at("step");
+  const auto checkpoint =
+      folder / ("checkpoints/step-" + std::string(10 - step.size(), '0') + step);
+  const auto published = read_safetensors(folder / "weights.safetensors").tensors,
+             weights = read_safetensors(checkpoint / "weights.safetensors").tensors,
+             state = read_safetensors(checkpoint / "optimizer.safetensors").tensors;
+  const std::string name = "blocks.0.attn.qkv.weight";
+  EXPECT_TRUE(torch::equal(published.at(name), state.at(name + ".ema")));
+  EXPECT_FALSE(torch::equal(published.at(name), weights.at(name)));
+  EXPECT_TRUE(torch::equal(published.at("neck.upsample_4x.1.running_mean"),
+                           weights.at("neck.upsample_4x.1.running_mean")));
+  // What was validated is what was saved.
+  const auto document = [&] {
+    run_evaluate({.workspace = request.workspace,
+                  .dataset = request.dataset,
+                  .run_folder = request.run_folder,
+                  .threads = 1,
+                  .device = "cpu"},
+                 {});
+    return Json::parse(read_text(folder / "evaluation.json"));
+  }();
+  for (const auto& row : rows_of(folder))
+    if (row["part"] == "val" && row["step"] == std::stoi(step)) {
+      EXPECT_EQ(row["loss"].get<double>(), document["parts"]["val"]["loss"].get<double>());
+    }
+}
+
 TrainRequest classify_request(const fs::path& workspace, const std::string& name) {
   auto request = segment_request(workspace, name);
   request.run.recipe = "classify";

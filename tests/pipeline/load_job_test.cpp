@@ -362,8 +362,20 @@ TEST(LoadJob, SegmentingAValueOfALocationIsNotInThisVersion) {
 TEST(LoadJob, ClassifyingALayerAndUnbuiltRecipesAreNotInThisVersion) {
   const auto job = load_text(with("views: {}\nlayers: {l: {raster: l.tif}}\ndatasets: {d: {inputs: [naip], target: l}}\n"
                                   "runs: {c: {dataset: d, recipe: classify, model: {name: resnet18}}, k: {dataset: d, recipe: moco, model: {name: resnet18}}, "
-                                  "o: {dataset: d, recipe: dino, model: {name: vit_tiny}}, f: {dataset: d, recipe: maskfeat, model: {name: vit_tiny}}}\n"));
-  EXPECT_THAT(not_in_this_version(job), ::testing::UnorderedElementsAre(StartsWith("runs.c.recipe: classify on the layer l"), StartsWith("runs.o.recipe: dino")));
+                                  "o: {dataset: d, recipe: regress, model: {name: vit_tiny}}, e: {dataset: d, recipe: dino, model: {name: vit_tiny}}, f: {dataset: d, recipe: maskfeat, model: {name: vit_tiny}}}\n"));
+  EXPECT_THAT(not_in_this_version(job), ::testing::UnorderedElementsAre(StartsWith("runs.c.recipe: classify on the layer l"), StartsWith("runs.o.recipe: regress")));
+}
+
+TEST(LoadJob, RefusesWhatSensorsAndCropsCannotBe) {
+  const auto text = problems_of(with("views: {placement: whole}\ntargets: {t: {name: '(.)'}}\ndatasets: {d: {inputs: [naip], target: t}}\n"
+                                     "runs:\n"
+                                     "  a: {dataset: d, recipe: dual_simclr, model: {name: resnet18}}\n"
+                                     "  b: {dataset: d, recipe: classify, model: {name: resnet18, fusion: late}}\n"
+                                     "  c: {dataset: d, recipe: dino, model: {name: upernet}, accumulate: 2, crops: {least_area: 0.6}, loss: {momentum_end: 2}, optimizer: {weight_decay_end: -1}}\n"));
+  for (const char* part : {"runs.a.dataset: recipe dual_simclr contrasts two sensors, but dataset 'd' has 1 inputs", "runs.b.model.fusion: late is for recipe classify on several inputs",
+                           "runs.c.model.name: recipe dino needs a model of whole images", "runs.c.accumulate: recipe dino needs its whole batch", "runs.c.crops.least_area: is above large_area",
+                           "runs.c.loss.momentum_end: is outside 0 to 1", "runs.c.optimizer.weight_decay_end: is negative"})
+    EXPECT_THAT(text, HasSubstr(part));
 }
 
 TEST(LoadJob, RefusesRecipesProtocolsAndLossesThatCannotGoTogether) {

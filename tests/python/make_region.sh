@@ -10,3 +10,4 @@ status=0
 "$tilewright" run "$region/job.yaml" -j 2 || status=$?
 # Exit 3: done, and one scene is quarantined; the region breaks one on purpose.
 [ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+"$tilewright" embed "$region/job.yaml" pretrain -q

@@ -4,6 +4,7 @@
 import collections
 import io
 import json
+import math
 import os
 import pathlib
 import re
@@ -14,6 +15,7 @@ import warnings
 
 import geopandas
 import numpy as np
+import pandas
 import pyproj
 import rasterio
 import webdataset
@@ -245,6 +247,71 @@ class Runs(unittest.TestCase):
                 for tag in tags:
                     if tag.endswith("/loss") or tag == "loss":
                         self.assertTrue({np.float32(event.value) for event in events.Scalars(tag)} <= logged, tag)
+
+
+def vit(weights, image, heads):
+    """Class token of a pre-norm ViT with timm's names, in float64: image (C, H, W)."""
+    def linear(name, x):
+        return x @ weights[name + ".weight"].T + weights[name + ".bias"]
+
+    def norm(name, x):
+        centred = x - x.mean(-1, keepdims=True)
+        return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-6) * weights[name + ".weight"] + weights[name + ".bias"]
+
+    kernel = weights["patch_embed.proj.weight"]
+    dim, patch = kernel.shape[0], kernel.shape[-1]
+    rows, columns = image.shape[1] // patch, image.shape[2] // patch
+    patches = image.reshape(-1, rows, patch, columns, patch).transpose(1, 3, 0, 2, 4).reshape(rows * columns, -1)
+    x = patches @ kernel.reshape(dim, -1).T + weights["patch_embed.proj.bias"]
+    x = np.concatenate([weights["cls_token"][0], x]) + weights["pos_embed"][0]
+    erf = np.vectorize(math.erf)
+    for block in range(1 + max(int(name.split(".")[1]) for name in weights if name.startswith("blocks."))):
+        prefix = f"blocks.{block}."
+        q, k, v = linear(prefix + "attn.qkv", norm(prefix + "norm1", x)).reshape(len(x), 3, heads, -1).transpose(1, 2, 0, 3)
+        scores = q @ k.transpose(0, 2, 1) / np.sqrt(dim / heads)
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        mixed = (shares / shares.sum(-1, keepdims=True)) @ v
+        x = x + linear(prefix + "attn.proj", mixed.transpose(1, 0, 2).reshape(len(x), dim))
+        hidden = linear(prefix + "mlp.fc1", norm(prefix + "norm2", x))
+        x = x + linear(prefix + "mlp.fc2", hidden * (1 + erf(hidden / np.sqrt(2))) / 2)
+    return norm("norm", x)[0]
+
+
+class Embeddings(unittest.TestCase):
+    def setUp(self):
+        folder = WORKSPACE / "embeddings/pretrain"
+        self.features = np.load(folder / "features.npy")
+        self.table = pandas.read_csv(folder / "index.csv", keep_default_na=False)
+
+    def test_rows_are_all_views_of_the_source(self):
+        views = query("SELECT location_id, tile_id, acquired, split FROM view JOIN location USING (location_id) WHERE tile_id LIKE 'optical-%' AND member IS NOT NULL")
+        wanted = sorted((v["location_id"], v["tile_id"], v["acquired"] or "", v["split"] or "") for v in views)
+        found = sorted(self.table[["location_id", "tile_id", "acquired", "part"]].itertuples(index=False, name=None))
+        self.assertEqual(found, wanted)
+        self.assertEqual(self.table["row"].tolist(), list(range(len(self.features))))
+        self.assertEqual(self.features.dtype, np.float32)
+
+    def test_geopandas_finds_them_in_their_locations(self):
+        points = geopandas.GeoDataFrame(self.table, geometry=geopandas.points_from_xy(self.table.lon, self.table.lat), crs=4326)
+        places = geopandas.read_file(MANIFEST, layer="location").set_index("location_id").geometry
+        for location, point in zip(points.location_id, points.geometry, strict=True):
+            self.assertTrue(places[location].contains(point), location)
+
+    def test_numpy_computes_the_same_features_from_the_weights(self):
+        folder = WORKSPACE / "runs/pretrain"
+        record = json.loads((folder / "config.json").read_text())
+        info = record["inputs"][0]
+        self.assertEqual(info["normalize"], "standard")
+        with safe_open(folder / "weights.safetensors", framework="numpy") as opened:
+            weights = {name: opened.get_tensor(name).astype(np.float64) for name in opened.keys()}
+        mean, std = (np.array([band[key] for band in info["statistics"]])[:, None, None] for key in ("mean", "std"))
+        members = {(row["key"], row["member"].split(".")[-2]): (shard, row) for shard in shards() if shard.name.startswith("optical-")
+                   for row in index_of(shard) if row["member"].endswith(".npy")}
+        for number in range(0, len(self.features), max(1, len(self.features) // 4)):
+            shard, entry = members[self.table.location_id[number], self.table.tile_id[number].rsplit("-", 1)[1]]
+            image = (memmap_at(shard, entry)[info["band_indices"]].astype(np.float64) - mean) / std
+            said = vit(weights, image, record["run"]["model"]["heads"])
+            np.testing.assert_allclose(self.features[number], said, atol=1e-4)
 
 
 class Predictions(unittest.TestCase):

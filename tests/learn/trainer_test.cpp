@@ -295,7 +295,7 @@ TEST(Trainer, TrainsTwoSensorsAndResumes) {
   for (const std::string contrast : {"nt_xent", "mma", "nt_xent_mma"}) {
     auto request = segment_request(workspace.path(), contrast);
     request.run.recipe = "dual_simclr";
-    request.run.model = {.name = "resnet18", .detailed = true};
+    request.run.model = {.name = "unet", .width = 4};
     request.run.loss.contrast = contrast;
     request.run.epochs = 2, request.run.batch = 6;
     expect_equal_after_stop(request, 5);
@@ -452,8 +452,17 @@ TEST(Trainer, ComputesABatchInPartsToTheSameStep) {
   run_train(parts, {});
   const auto a = read_safetensors(fs::path(whole.run_folder) / "weights.safetensors").tensors,
              b = read_safetensors(fs::path(parts.run_folder) / "weights.safetensors").tensors;
+  // A bias of the keys moves all scores of a query alike: its gradient is rounding, which AdamW
+  // scales up to whole steps.
+  const auto without_key = [](const std::string& name, const torch::Tensor& tensor) {
+    if (!name.ends_with("qkv.bias")) return tensor;
+    const auto third = tensor.size(0) / 3;
+    return torch::cat({tensor.slice(0, 0, third), tensor.slice(0, 2 * third)});
+  };
   for (const auto& [name, tensor] : a)
-    EXPECT_TRUE(torch::allclose(tensor, b.at(name), 1e-3, 1e-4)) << name;
+    EXPECT_TRUE(
+        torch::allclose(without_key(name, tensor), without_key(name, b.at(name)), 1e-3, 1e-4))
+        << name;
   parts.run.recipe = "simclr";
   parts.run_folder += "_contrast";
   EXPECT_THAT(error_of(parts, ErrorKind::config), HasSubstr("accumulate"));

@@ -179,7 +179,7 @@ TEST_F(BadLabel, InvalidPolygonsAreRepairedOrRejectedOneByOne) {
   write_text(region() / "labels/bad.geojson", R"({"type": "FeatureCollection", "features": [)" + all + "]}");
   const auto answer = run_with("layers.buildings.vector=labels/bad.geojson");
   EXPECT_EQ(answer.code, 0) << answer;  // rejections do not count
-  EXPECT_THAT(answer.out + answer.err, testing::HasSubstr("objects 13, drawn 5, repaired 1, rejected 7"));  // with four roads
+  EXPECT_THAT(answer.out + answer.err, testing::HasSubstr("objects 70, drawn 62, repaired 1, rejected 7"));  // with four roads and 57 true buildings
   const auto why = tests::run_tilewright({"explain", (region() / "job.yaml").string(), "label"});
   for (const char* reason : {"null_geometry: 3", "outside_rasters: 1", "empty_geometry: 1", "bad_geometry: 2"})
     EXPECT_THAT(why.out, testing::HasSubstr(reason));

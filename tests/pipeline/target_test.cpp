@@ -310,7 +310,7 @@ TEST_F(DatedTest, ObjectsWithDatesMakeAMaskADate) {
            point(x1, 5000000) + "," + point(x0, 5000000) + "," + point(x0, 4999940) + "]]}}";
   };
   bench_.write_text("data/l.geojson", R"({"type":"FeatureCollection","crs":{"type":"name","properties":{"name":"urn:ogc:def:crs:EPSG::32633"}},"features":[)" +
-                                          box(500000, 500020, "\"2018-06-01\"") + "," + box(500000, 500040, "\"2019-06-01\"") + "," + box(500000, 500060, "\"soon\"") + "," +
+                                          box(500000, 500020, "\"2018-06-01\"") + "," + box(500000, 500040, "\"2019-06-01\"") + "," + box(500060, 500080, "\"soon\"") + "," +
                                           box(700000, 700060, "\"2020-06-01\"") + "]}");
   bench_.job.layers = {{"l", LayerConfig{.vector = "data:l.geojson", .valid = ValidConfig{.field = "day"}}}};
   bench_.job.targets.clear();

@@ -46,14 +46,8 @@ class Embed : public ::testing::Test {
     request.run_folder = scratch_.path() / "runs" / recipe;
     request.run.dataset = "tiny";
     request.run.recipe = recipe;
-    request.run.model = {.name = model,
-                         .patch_px = 4,
-                         .dim = 24,
-                         .depth = 2,
-                         .heads = 2,
-                         .decoder_dim = 16,
-                         .decoder_depth = 1,
-                         .decoder_heads = 2};
+    request.run.model = testing::tiny_vit();
+    request.run.model.name = model;
     request.run.model.detailed = true;
     request.run.batch = 6, request.run.epochs = 1;
     request.run.threads = 1, request.run.device = "cpu";

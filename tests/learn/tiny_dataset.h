@@ -14,6 +14,7 @@
 #include "index/shard/commit.h"
 #include "index/shard/shard_writer.h"
 #include "learn/config/dataset_file.h"
+#include "learn/config/run_config.h"
 #include "learn/data/counter_random.h"
 
 namespace tilewright::learn::testing {
@@ -102,6 +103,12 @@ inline std::vector<InputInfo> one_input_a_channel(const InputInfo& stacked) {
   return inputs;
 }
 
+inline shard::DType dtype_of(const TinySpec& spec) {
+  return spec.nan_sample >= 0 ? shard::DType::f32 : shard::DType::u16;
+}
+
+inline bool has_masks(const TinySpec& spec) { return spec.has_masks && spec.target == "mask"; }
+
 inline std::string location_name(int location) {
   const auto digits = std::to_string(location);
   return "loc_" + std::string(5 - digits.size(), '0') + digits;
@@ -109,18 +116,21 @@ inline std::string location_name(int location) {
 
 }  // namespace detail
 
-/// Writes shards, part files and dataset.json below `workspace`; returns the path of dataset.json.
-inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& workspace,
-                                                const TinySpec& spec) {
+/// Places of the members that were written, and what was counted.
+struct TinyShards {
+  shard::WrittenShard images, masks;
+  std::vector<std::int64_t> class_pixels = {0, 0};
+};
+
+inline TinyShards write_tiny_shards(const std::filesystem::path& workspace, const TinySpec& spec) {
   const int total = spec.train + spec.val + spec.test;
-  const auto type = spec.nan_sample >= 0 ? shard::DType::f32 : shard::DType::u16;
   std::vector<shard::MemberSpec> images, masks;
   for (int i = 0; i < total; ++i) {
     const auto key = detail::location_name(i);
     for (int v = 0; v < spec.views; ++v)
       images.push_back({key,
                         key + ".view" + std::to_string(v) + ".npy",
-                        type,
+                        detail::dtype_of(spec),
                         {spec.channels, spec.size, spec.size},
                         ""});
     masks.push_back({key, key + ".label.npy", shard::DType::u8, {1, spec.size, spec.size}, ""});
@@ -128,8 +138,7 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
   shard::make_folders(workspace / "shards");
   shard::ShardWriter image_writer(workspace / "shards/tiny-000000.tar", images);
   shard::ShardWriter mask_writer(workspace / "shards/label-000000.tar", masks);
-  std::vector<BandStatistics> statistics(static_cast<std::size_t>(spec.channels));
-  std::vector<std::int64_t> class_pixels(2, 0);
+  TinyShards out;
   for (int i = 0; i < total; ++i)
     for (int v = 0; v < spec.views; ++v) {
       auto sample = draw_sample(spec, i, v);
@@ -138,15 +147,16 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
                        detail::pixels_of(spec, sample.image));
       if (v == 0) mask_writer.put(static_cast<std::size_t>(i), detail::bytes_of(sample.mask));
       if (v == 0 && i < spec.train)
-        for (const auto value : sample.mask) ++class_pixels[value];
+        for (const auto value : sample.mask) ++out.class_pixels[value];
     }
-  for (auto& s : statistics) {
-    s.mean = 26000, s.std = 10000, s.min = 5000, s.max = 60000, s.p1 = 12000, s.p2 = 13000,
-    s.p50 = 21000, s.p98 = 50000, s.p99 = 52000;
-    s.count = std::int64_t{spec.train} * spec.size * spec.size;
-  }
-  const auto written = image_writer.publish(), written_masks = mask_writer.publish();
+  out.images = image_writer.publish();
+  out.masks = mask_writer.publish();
+  return out;
+}
 
+/// Without its parts.
+inline DatasetFile describe_tiny(const TinySpec& spec,
+                                 const std::vector<std::int64_t>& class_pixels) {
   DatasetFile dataset;
   dataset.name = "tiny";
   dataset.views = spec.mode;
@@ -157,13 +167,17 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
     input.band_indices.push_back(c);
   }
   input.size_px = spec.size;
-  input.dtype = std::string(shard::name(type));
-  input.statistics = statistics;
+  input.dtype = std::string(shard::name(detail::dtype_of(spec)));
+  BandStatistics s;
+  s.mean = 26000, s.std = 10000, s.min = 5000, s.max = 60000, s.p1 = 12000, s.p2 = 13000,
+  s.p50 = 21000, s.p98 = 50000, s.p99 = 52000;
+  s.count = std::int64_t{spec.train} * spec.size * spec.size;
+  input.statistics.assign(static_cast<std::size_t>(spec.channels), s);
   input.statistics_method = "exact counts";
   input.normalize = spec.normalize;
   dataset.inputs.push_back(input);
   if (spec.has_sensors) dataset.inputs = detail::one_input_a_channel(input);
-  const bool has_masks = spec.has_masks && spec.target == "mask";
+  const bool has_masks = detail::has_masks(spec);
   dataset.target.kind = has_masks ? "mask" : spec.target == "mask" ? "none" : spec.target;
   if (spec.target != "mask")
     for (int k = 0; k < 2; ++k)
@@ -174,38 +188,65 @@ inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& wor
     dataset.target.classes = {{0, "background", "#000000", class_pixels[0]},
                               {1, "square", "#ff0000", class_pixels[1]}};
   }
+  return dataset;
+}
+
+/// Rows of locations [first, first + count).
+inline std::string tiny_rows(const TinySpec& spec, const TinyShards& written, int inputs, int first,
+                             int count) {
+  std::string text = std::string(kPartHeader) + "\n";
+  for (int i = first; i < first + count; ++i)
+    for (int v = 0; v < spec.views; ++v) {
+      const auto& member = written.images.members[static_cast<std::size_t>(i * spec.views + v)];
+      const auto& mask = written.masks.members[static_cast<std::size_t>(i)];
+      SampleRow row;
+      row.location = detail::location_name(i);
+      row.view = "view" + std::to_string(v);
+      row.sample = spec.mode == "each" ? row.location + "." + row.view : row.location;
+      row.acquired = "-";
+      row.shard = "shards/tiny-000000.tar";
+      row.offset = member.offset, row.length = member.length;
+      if (spec.target == "class") row.target = i % 2 == 1 ? "6" : "5";
+      if (spec.target == "classes") row.target = i % 2 == 1 ? "[5,6]" : "[5]";
+      if (detail::has_masks(spec))
+        row.mask_shard = "shards/label-000000.tar", row.mask_offset = mask.offset,
+        row.mask_length = mask.length;
+      for (row.input = 0; row.input < inputs; ++row.input) text += format_row(row) + "\n";
+    }
+  return text;
+}
+
+/// Writes shards, part files and dataset.json below `workspace`; returns the path of dataset.json.
+inline std::filesystem::path write_tiny_dataset(const std::filesystem::path& workspace,
+                                                const TinySpec& spec) {
+  const auto written = write_tiny_shards(workspace, spec);
+  auto dataset = describe_tiny(spec, written.class_pixels);
   const auto folder = workspace / "datasets/tiny";
   shard::make_folders(folder);
   const std::pair<std::string, int> parts[] = {
       {"train", spec.train}, {"val", spec.val}, {"test", spec.test}};
   int first = 0;
   for (const auto& [name, count] : parts) {
-    std::string text = std::string(kPartHeader) + "\n";
-    for (int i = first; i < first + count; ++i)
-      for (int v = 0; v < spec.views; ++v) {
-        const auto& member = written.members[static_cast<std::size_t>(i * spec.views + v)];
-        const auto& mask = written_masks.members[static_cast<std::size_t>(i)];
-        SampleRow row;
-        row.location = detail::location_name(i);
-        row.view = "view" + std::to_string(v);
-        row.sample = spec.mode == "each" ? row.location + "." + row.view : row.location;
-        row.acquired = "-";
-        row.shard = "shards/tiny-000000.tar";
-        row.offset = member.offset, row.length = member.length;
-        if (spec.target == "class") row.target = i % 2 == 1 ? "6" : "5";
-        if (spec.target == "classes") row.target = i % 2 == 1 ? "[5,6]" : "[5]";
-        if (has_masks)
-          row.mask_shard = "shards/label-000000.tar", row.mask_offset = mask.offset,
-          row.mask_length = mask.length;
-        for (row.input = 0; row.input < static_cast<int>(dataset.inputs.size()); ++row.input)
-          text += format_row(row) + "\n";
-      }
-    const auto published = shard::publish_file(folder / (name + ".tsv"), text);
+    const auto published = shard::publish_file(
+        folder / (name + ".tsv"),
+        tiny_rows(spec, written, static_cast<int>(dataset.inputs.size()), first, count));
     dataset.parts.emplace_back(name, PartInfo{name + ".tsv", count, published.sha256});
     first += count;
   }
   shard::publish_file(folder / "dataset.json", format_dataset(dataset));
   return folder / "dataset.json";
+}
+
+/// A ViT, with a decoder for recipes that reconstruct, that trains in a moment.
+inline ModelConfig tiny_vit() {
+  return {.name = "vit",
+          .patch_px = 4,
+          .dim = 24,
+          .depth = 2,
+          .heads = 2,
+          .decoder_dim = 16,
+          .decoder_depth = 1,
+          .decoder_heads = 2};
 }
 
 }  // namespace tilewright::learn::testing

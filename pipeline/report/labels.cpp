@@ -48,10 +48,10 @@ ReportJson rule_rows(std::map<std::string, RuleWidths>& rules) {
   return out;
 }
 
-/// Locations with many objects, evenly through the list.
-ReportJson sheet_of(const ReportInput& input, ChipMaker& chips, const std::string& layer) {
+/// Locations with something labelled, evenly through the list.
+ReportJson sheet_of(const std::vector<index::LocationRow>& locations, ChipMaker& chips, const std::string& layer) {
   std::vector<std::pair<std::string, std::int64_t>> labelled;
-  for (const auto& location : index::locations(input.manifest))
+  for (const auto& location : locations)
     if (const auto mask = chips.masks(layer).find(location.location_id); mask != chips.masks(layer).end() && mask->second.positive_frac > 0)
       labelled.emplace_back(location.location_id, mask->second.object_count);
   ReportJson out = ReportJson::array();
@@ -64,7 +64,7 @@ ReportJson sheet_of(const ReportInput& input, ChipMaker& chips, const std::strin
   return out;
 }
 
-ReportJson layer_of(const ReportInput& input, ChipMaker& chips, const std::string& layer) {
+ReportJson layer_of(const ReportInput& input, const std::vector<index::LocationRow>& locations, ChipMaker& chips, const std::string& layer) {
   const auto objects = index::label_objects(input.manifest, layer);
   std::map<std::string, RuleWidths> rules;
   std::map<std::string, std::int64_t> states, reasons;
@@ -79,7 +79,7 @@ ReportJson layer_of(const ReportInput& input, ChipMaker& chips, const std::strin
   ReportJson reason_rows = ReportJson::array(), charts = ReportJson::array();
   for (const auto& [reason, count] : reasons) reason_rows.push_back({{"reason", reason}, {"objects", count}});
   if (auto chart = width_chart(rules); !chart.is_null()) charts.push_back(std::move(chart));
-  auto chip_rows = sheet_of(input, chips, layer);
+  auto chip_rows = sheet_of(locations, chips, layer);
   if (objects.empty() && chip_rows.empty()) return nullptr;
   return {{"layer", layer}, {"objects", objects.size()}, {"drawn", states["drawn"]}, {"repaired", states["repaired"]}, {"rejected", states["rejected"]},
           {"rules", rule_rows(rules)}, {"reasons", reason_rows}, {"has_reasons", !reasons.empty()}, {"charts", charts}, {"chips", chip_rows}};
@@ -90,9 +90,10 @@ ReportJson layer_of(const ReportInput& input, ChipMaker& chips, const std::strin
 ReportJson label_section(const ReportInput& input) {
   if (input.job.layers.empty()) return nullptr;
   ChipMaker chips(input);
+  const auto locations = index::locations(input.manifest);
   ReportJson layers = ReportJson::array();
   for (const auto& [name, config] : input.job.layers)
-    if (auto layer = layer_of(input, chips, name); !layer.is_null()) layers.push_back(std::move(layer));
+    if (auto layer = layer_of(input, locations, chips, name); !layer.is_null()) layers.push_back(std::move(layer));
   if (layers.empty()) return nullptr;
   return {{"layers", layers}};
 }

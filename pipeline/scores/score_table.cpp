@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of scores. A new one is a file, its CMake line and a row.
+// The table of scores. A new one is a file, its CMake line and a row; one that needs a model also stands among the
+// volatile rows of the manifest (index/manifest_schema.cpp).
 #include "pipeline/scores/score.h"
 
 #include <algorithm>

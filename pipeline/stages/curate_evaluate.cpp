@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <cstdio>
 #include <numeric>
 #include <set>
 
 #include "geometry/error.h"
+#include "index/sample.h"
 #include "index/shard/shard_writer.h"
 #include "pipeline/scores/repair_label.h"
 #include "pipeline/stages/curate_metrics.h"
@@ -22,18 +24,6 @@ namespace tilewright::pipeline {
 namespace {
 
 constexpr std::size_t kMostDonors = 4096;
-
-std::uint64_t hash_of(const std::string& text) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a: the same on every machine
-  for (const unsigned char c : text) hash = (hash ^ c) * 0x100000001b3ULL;
-  return hash;
-}
-
-/// Two-sided 97.5 % quantile of Student's t.
-double student_t(std::size_t freedom) {
-  constexpr double kQuantiles[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
-  return freedom == 0 ? 0 : freedom <= 10 ? kQuantiles[freedom - 1] : 1.96 + 2.5 / static_cast<double>(freedom);
-}
 
 std::vector<LabelDamage> kinds_of(const EvaluateNoise& config, bool has_classes) {
   std::vector<LabelDamage> out;
@@ -104,7 +94,7 @@ class LayerEvaluator {
       context_.check_stop();
       const auto& item = clean_.items()[n];
       const auto label = clean_.label(item.mask);
-      const auto seed = mixed(config_.evaluate.seed + static_cast<std::uint64_t>(draw), hash_of(item.location_id));
+      const auto seed = index::sample_hash(item.location_id, config_.evaluate.seed + static_cast<std::uint64_t>(draw));
       Random random(seed, 1);
       NoiseRow row{.draw = draw, .location_id = item.location_id, .kind = "", .objects = 0, .shift = {}, .amount = 0, .iou_noisy = 1, .iou_repaired = 1};
       DamagedMask damaged{{label.pixels.begin(), label.pixels.end()}, 0, {}, 0};
@@ -261,7 +251,7 @@ double DrawStatistic::half_width() const {
   double squares = 0;
   for (const double value : values) squares += (value - mean()) * (value - mean());
   const auto n = static_cast<double>(values.size());
-  return student_t(values.size() - 1) * std::sqrt(squares / (n - 1) / n);
+  return boost::math::quantile(boost::math::students_t(n - 1), 0.975) * std::sqrt(squares / (n - 1) / n);
 }
 
 std::vector<LayerEvaluation> evaluate_curation(const StageInput& in, const RunContext& context) {

@@ -69,7 +69,7 @@ const std::vector<Room>& include_table() {
       {"index/", {"geometry/", "index/"}, {"SQLiteCpp/", "sqlite3.h", "boost/", "tbb/", "oneapi/"}},
       {"index/shard/", with_values({"index/shard/"}), {"openssl/"}},
       {"pipeline/", {"geometry/", "index/", "pipeline/", "learn/config/"},
-       {"gdal", "ogr", "cpl_", "tbb/", "oneapi/", "CLI/", "yaml-cpp/", "nlohmann/", "spdlog/", "kainjow/", "SQLiteCpp/", "sqlite3.h", "proj.h"}},
+       {"gdal", "ogr", "cpl_", "tbb/", "oneapi/", "CLI/", "yaml-cpp/", "nlohmann/", "spdlog/", "kainjow/", "SQLiteCpp/", "sqlite3.h", "proj.h", "boost/math/"}},
       {"learn/", with_values({"learn/", "index/shard/"}), {"torch/", "ATen/", "c10/", "nlohmann/", "caffe2/"}},
       {"learn/config/", with_values({"learn/config/", "index/shard/"}), {"nlohmann/"}},
   };

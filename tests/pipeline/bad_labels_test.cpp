@@ -95,14 +95,6 @@ class BadLabels : public testing::Test {
     const Bytes mask = world_.mask("things", kPlace);
     return std::count(mask.begin(), mask.end(), value);
   }
-  std::string error_of_run() {
-    try {
-      world_.run();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  }
   static LayerConfig lines() {
     LayerConfig layer = lines_of("f.gpkg");
     layer.width->attribute = "text";
@@ -181,12 +173,12 @@ TEST_F(BadLabels, FilesThatCannotBeUsedAreOneErrorEach) {
     nowhere.add(polygon_of({box(10, 10, 20)}).get());
   }
   world_.job.layers = {{"things", polygons_of("n.gpkg")}};
-  EXPECT_THAT(error_of_run(), AllOf(HasSubstr("layer things"), HasSubstr("does not say its CRS"), HasSubstr("EPSG")));
+  EXPECT_THAT(world_.error_of_run(), AllOf(HasSubstr("layer things"), HasSubstr("does not say its CRS"), HasSubstr("EPSG")));
   world_.write("broken.osm.pbf", std::string("\0\0\0\x0d\x0a\x09OSMHeader\x18\xff\xff\xff\x7f", 19) + std::string(500, '\x7f'));
   LayerConfig osm = lines_of("broken.osm.pbf");
   osm.layer = "lines";
   world_.job.layers = {{"things", osm}};
-  EXPECT_THAT(error_of_run(), AllOf(HasSubstr("layer things"), HasSubstr("broken.osm.pbf")));
+  EXPECT_THAT(world_.error_of_run(), AllOf(HasSubstr("layer things"), HasSubstr("broken.osm.pbf")));
 }
 
 TEST_F(BadLabels, ObjectsWithOneIdAreTwoObjects) {

@@ -19,28 +19,13 @@
 #include "pipeline/synth/label_noise.h"
 #include "pipeline/synth/render.h"
 #include "pipeline/synth/world.h"
+#include "tests/pipeline/drawn_label.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 using namespace tilewright;
 using namespace tilewright::pipeline;
-
-struct Drawn {
-  int width = 0, height = 0;
-  std::vector<std::uint8_t> pixels;
-  [[nodiscard]] LabelView view() const { return {width, height, pixels}; }
-};
-/// '.' background, '1' to '9' classes, '?' ignore.
-Drawn drawn(std::initializer_list<const char*> rows) {
-  Drawn out;
-  for (const std::string row : rows) {
-    out.width = static_cast<int>(row.size());
-    ++out.height;
-    for (const char c : row) out.pixels.push_back(c == '.' ? 0 : c == '?' ? 255 : static_cast<std::uint8_t>(c - '0'));
-  }
-  return out;
-}
 
 TEST(LabelIou, CountsPixelsOfEachClassAndSkipsIgnored) {
   const auto label = drawn({"11..", "11.?", "..2?"}), predicted = drawn({"1...", "11.1", ".122"});

@@ -28,14 +28,6 @@ class LabelSources : public testing::Test {
     const Bytes mask = world_.mask(layer, kPlace);
     return std::count(mask.begin(), mask.end(), value);
   }
-  std::string error_of_run() {
-    try {
-      world_.run();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  }
   static std::vector<geometry::MapXY> box(double x, double y, double size) { return square(500000 + x, 5000000 + y, size); }
   static std::vector<geometry::MapXY> line(double x0, double y0, double x1, double y1) { return {{500000 + x0, 5000000 + y0}, {500000 + x1, 5000000 + y1}}; }
 
@@ -61,10 +53,10 @@ TEST_F(LabelSources, ConditionsChooseObjectsAndClasses) {
   EXPECT_EQ(at("things", 140, 20), 255) << "it meets no condition: its ground is unknown";
   EXPECT_EQ(objects("things").at(2).reason, "no_class");
   world_.job.layers.front().second.where = "use LIKES 'barn'";
-  EXPECT_THAT(error_of_run(), AllOf(HasSubstr("use LIKES 'barn'"), HasSubstr("floors")));
+  EXPECT_THAT(world_.error_of_run(), AllOf(HasSubstr("use LIKES 'barn'"), HasSubstr("floors")));
   world_.job.layers.front().second.where.reset();
   world_.job.layers.front().second.class_rule.by_condition = {{"stories > 5", 7}};
-  EXPECT_THAT(error_of_run(), HasSubstr("stories > 5"));
+  EXPECT_THAT(world_.error_of_run(), HasSubstr("stories > 5"));
 }
 
 TEST_F(LabelSources, BridgesAndTunnelsAreDrawnDroppedOrMarked) {
@@ -109,7 +101,7 @@ TEST_F(LabelSources, APatternNamesSeveralFilesOfOneLayer) {
   EXPECT_EQ(objects("things").at(0).object_id, "a/0");
   EXPECT_EQ(objects("things").at(1).object_id, "b/0");
   world_.job.layers = {{"things", polygons_of("many/*.gpkg")}};
-  EXPECT_THAT(error_of_run(), HasSubstr("no file matches"));
+  EXPECT_THAT(world_.error_of_run(), HasSubstr("no file matches"));
 }
 
 TEST_F(LabelSources, WhatIsRejectedLeavesItsGroundUnknown) {

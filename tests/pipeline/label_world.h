@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "geometry/crs.h"
+#include "geometry/error.h"
 #include "geometry/grid.h"
 #include "index/manifest.h"
 #include "index/shard/shard_reader.h"
@@ -60,6 +61,15 @@ class World {
     RunContext context;
     context.threads = threads;
     return run_label({job, manifest_, folder_ / "work"}, context);
+  }
+  /// What a run that should fail says.
+  std::string error_of_run() {
+    try {
+      run();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
   }
   [[nodiscard]] index::Manifest& manifest() { return manifest_; }
   [[nodiscard]] Bytes mask(const std::string& series, const std::string& location) {

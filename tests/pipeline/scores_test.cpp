@@ -9,31 +9,17 @@
 #include <random>
 #include <set>
 
+#include "index/manifest_schema.h"
 #include "pipeline/scores/damage_label.h"
 #include "pipeline/scores/ranking.h"
 #include "pipeline/scores/repair_label.h"
 #include "pipeline/scores/score.h"
+#include "tests/pipeline/drawn_label.h"
 
 namespace {
 
 using namespace tilewright;
 using namespace tilewright::pipeline;
-
-struct Drawn {
-  int width = 0, height = 0;
-  std::vector<std::uint8_t> pixels;
-  [[nodiscard]] LabelView view() const { return {width, height, pixels}; }
-};
-/// '.' background, '1' to '9' classes, '?' ignore.
-Drawn drawn(std::initializer_list<const char*> rows) {
-  Drawn out;
-  for (const std::string row : rows) {
-    out.width = static_cast<int>(row.size());
-    ++out.height;
-    for (const char c : row) out.pixels.push_back(c == '.' ? 0 : c == '?' ? 255 : static_cast<std::uint8_t>(c - '0'));
-  }
-  return out;
-}
 
 /// Random labels of classes 0, 1, 2 (and 255), and probabilities of classes 0, 1, 2 that sum to 1.
 struct Case {
@@ -212,6 +198,14 @@ TEST(ScoreTable, EveryRowIsFiniteOnACleanLabelAndSaysNothingOfAnIgnoredOne) {
     EXPECT_FALSE(nothing) << row.name;
   }
   EXPECT_EQ(find_score("beauty"), nullptr);
+}
+
+TEST(ScoreTable, WhatDependsOnTrainingIsNoPartOfTheTreeHash) {
+  const auto tables = index::tables();
+  const auto table = std::find_if(tables.begin(), tables.end(), [](const auto& row) { return row.name == "score"; });
+  ASSERT_NE(table, tables.end());
+  for (const auto& row : score_table())
+    EXPECT_EQ(table->volatile_rows.find("'" + std::string(row.name) + "'") != std::string_view::npos, row.needs == ScoreNeeds::model) << row.name;
 }
 
 std::vector<Judged> random_judged(std::uint32_t seed, int values) {

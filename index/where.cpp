@@ -42,7 +42,7 @@ std::vector<std::string> ids_of(SQLite::Statement& statement) {
 
 }  // namespace
 
-void check_where(const std::string& rule) { parse_where(rule); }
+std::vector<std::string> check_where(const std::string& rule) { return parse_where(rule).metrics; }
 
 std::vector<std::string> select_where(const Manifest& m, const std::string& layer, const std::string& rule) {
   const auto where = parse_where(rule);

@@ -11,8 +11,12 @@ namespace tilewright::index {
 
 /// Grammar: or-expr of and-expr of [not] ( comparison | "(" rule ")" ); comparison = metric or
 /// location column, one of < <= > >= = !=, number or quoted name. A location without the metric
-/// does not match. Throws Error::config with the position and what was expected.
-void check_where(const std::string& rule);
+/// does not match. Returns the metrics that the rule names, in order of appearance. Throws Error::config with the
+/// position and what was expected.
+std::vector<std::string> check_where(const std::string& rule);
+
+/// The columns that a rule may name beside metrics.
+std::vector<std::string> where_columns();
 
 /// Location ids of `layer` that match, in order of id; values are bound.
 std::vector<std::string> select_where(const Manifest&, const std::string& layer, const std::string& rule);

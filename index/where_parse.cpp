@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "geometry/error.h"
+#include "index/where.h"
 
 namespace tilewright::index {
 namespace {
@@ -169,6 +170,12 @@ class Parser {
 };
 
 }  // namespace
+
+std::vector<std::string> where_columns() {
+  std::vector<std::string> names;
+  for (const auto& column : kColumns) names.emplace_back(column.name);
+  return names;
+}
 
 WhereSql parse_where(const std::string& rule) { return Parser(rule).parse(); }
 

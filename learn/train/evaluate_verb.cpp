@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verb `evaluate`: evaluation.json and samples.csv.
+#include <cmath>
+#include <cstdio>
 #include <optional>
 
 #include "geometry/error.h"
@@ -144,11 +146,18 @@ class Neighbours {
   torch::Tensor known_md_, known_m_;
 };
 
+/// For people: four decimals.
+std::string rounded(const std::optional<double>& value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f", value.value_or(NAN));
+  return value ? text : "none";
+}
+
 std::string summary_of(const PartScore& score) {
-  if (score.labels) return "F1 micro " + shown(metrics_of(*score.labels).f1_micro);
+  if (score.labels) return "F1 micro " + rounded(metrics_of(*score.labels).f1_micro);
   const auto m = metrics_of(*score.confusion);
-  if (score.is_of_images) return "accuracy " + shown(m.overall_accuracy);
-  return "IoU macro " + shown(m.iou_macro) + ", micro " + shown(m.iou_micro);
+  if (score.is_of_images) return "accuracy " + rounded(m.overall_accuracy);
+  return "IoU macro " + rounded(m.iou_macro) + ", micro " + rounded(m.iou_micro);
 }
 
 }  // namespace

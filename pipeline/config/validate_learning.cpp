@@ -33,7 +33,8 @@ void check_all_known(const std::string& path, const std::string& what, const std
   for (std::size_t i = 0; i < names.size(); ++i) findings.need_known(path + "." + std::to_string(i), what, names[i], known);
 }
 
-void check_subset(const std::string& path, const SubsetConfig& subset, Findings& findings) {
+/// `metrics`: those that `curate` will have made when it chooses.
+void check_subset(const std::string& path, const SubsetConfig& subset, const std::vector<std::string>& metrics, Findings& findings) {
   if (subset.draw.empty() && !subset.where && !subset.top) findings.add(path, "needs where: RULE, top: NUMBER or draw: [NUMBERS]");
   if (!subset.draw.empty() && subset.top) findings.add(path + ".top", "cannot be drawn from; give draw a where: rule, or leave out one of the two");
   for (std::size_t n = 0; n < subset.draw.size(); ++n)
@@ -41,9 +42,17 @@ void check_subset(const std::string& path, const SubsetConfig& subset, Findings&
       findings.add(path + ".draw." + std::to_string(n), "is " + std::to_string(subset.draw[n]) + "; numbers of locations must be 1 or more and grow, such as draw: [10, 50, 200]");
   if (subset.stratify && !subset.top && subset.draw.empty()) findings.add(path + ".stratify", "is used only with top or draw");
   if (subset.by && !subset.top) findings.add(path + ".by", "is used only with top");
+  if (subset.by) findings.need_known(path + ".by", "score in curate.scores", *subset.by, metrics);
+  if (subset.stratify) {
+    auto known = metrics;
+    known.insert(known.end(), {"zone", "positive_frac", "object_count", "view_count"});
+    findings.need_known(path + ".stratify", "score in curate.scores or column", *subset.stratify, known);
+  }
   if (!subset.where) return;
+  auto known = index::where_columns();
+  known.insert(known.begin(), metrics.begin(), metrics.end());
   try {
-    index::check_where(*subset.where);
+    for (const auto& metric : index::check_where(*subset.where)) findings.need_known(path + ".where", "score in curate.scores or column", metric, known);
   } catch (const Error& error) {  // around one rule: all errors come at once
     findings.add(path + ".where", error.what());
   }
@@ -83,7 +92,9 @@ void check_curate(const Job& job, Findings& findings) {
   }
   check_models(job, findings);
   check_all_known("curate.evaluate.kinds", "kind of noise", curate.evaluate.kinds, damage_names(), findings);
-  for (const auto& [name, subset] : curate.subsets) check_subset("curate.subsets." + name, subset, findings);
+  auto metrics = curate.scores;
+  metrics.emplace_back("combined");
+  for (const auto& [name, subset] : curate.subsets) check_subset("curate.subsets." + name, subset, metrics, findings);
 }
 
 void check_input(const Job& job, const std::string& path, const DatasetInput& input, Findings& findings) {

@@ -52,7 +52,7 @@ StageReport run_graph(const StageInput& in, const RunContext& context) {
   context.on_progress({"graph", "tiles", count, count});
   const auto components = tiles.empty() ? 0 : *std::ranges::max_element(graph.components());
   StageReport report;
-  report.counts = {{"tiles", count}, {"candidate_pairs", graph.candidate_pairs()}, {"overlaps", graph.row_count()}, {"components", components}};
+  report.counts = {{"tiles", count}, {"clipped_pairs", graph.candidate_pairs()}, {"overlaps", graph.row_count()}, {"components", components}};
   if (!graph.is_complete())
     report.notes.push_back("more than 5,000,000 overlapping pairs: `overlap` lists only " + std::to_string(graph.row_count()) +
                            " that hold the components together; components and everything after them are exact");

@@ -24,8 +24,8 @@ struct GroupedFile {
 };
 
 std::string without_extension(const std::string& name) {
-  const auto dot = name.rfind('.');
-  return dot == std::string::npos ? name : name.substr(0, dot);
+  const auto dot = name.rfind('.'), slash = name.rfind('/');
+  return dot == std::string::npos || (slash != std::string::npos && dot < slash) ? name : name.substr(0, dot);
 }
 
 /// "_B10.TIF" -> "B10"
@@ -38,10 +38,19 @@ std::string band_after(const std::string& rest) {
   return name.substr(first, name.find_last_not_of(kSeparators) - first + 1);
 }
 
-const BandRule* rule_by_suffix(const SourceConfig& config, const std::string& relative) {
-  const BandRule* best = nullptr;
-  for (const auto& rule : config.bands)
-    if (rule.path_suffix && relative.ends_with(*rule.path_suffix) && (!best || rule.path_suffix->size() > best->path_suffix->size())) best = &rule;
+/// The band whose suffix the path ends with, its extension written or left out ("_B02.tif" or "_B02"), and the path
+/// before the suffix. The longest suffix wins.
+struct SuffixMatch {
+  const BandRule* rule = nullptr;
+  std::string before;
+};
+SuffixMatch match_suffix(const SourceConfig& config, const std::string& relative) {
+  SuffixMatch best;
+  for (const auto& rule : config.bands) {
+    if (!rule.path_suffix || (best.rule && rule.path_suffix->size() <= best.rule->path_suffix->size())) continue;
+    for (const auto& path : {relative, without_extension(relative)})
+      if (path.ends_with(*rule.path_suffix)) best = {&rule, path.substr(0, path.size() - rule.path_suffix->size())};
+  }
   return best;
 }
 
@@ -58,7 +67,7 @@ class Grouper {
   /// nullopt with `why` for a file that belongs to no acquisition.
   [[nodiscard]] std::optional<GroupedFile> place(const std::string& relative, std::string& why) const {
     GroupedFile out{relative, ""};
-    const auto* rule = rule_by_suffix(config_, relative);
+    const auto [rule, before_suffix] = match_suffix(config_, relative);
     if (pattern_) {
       std::smatch match;
       if (!std::regex_search(relative, match, *pattern_) || match.size() < 2 || !match[1].matched) {
@@ -70,7 +79,7 @@ class Grouper {
       const auto before = config_.mosaic ? match[0].second : match[1].second;
       out.band = rule ? rule->name : band_after(std::string(before, relative.end()));
     } else if (rule) {
-      out.key = relative.substr(0, relative.size() - rule->path_suffix->size());
+      out.key = before_suffix;
       out.band = rule->name;
     } else if (maps_suffixes(config_)) {
       why = "no path suffix under `bands:` fits";

@@ -209,7 +209,7 @@ TEST_F(BadSelection, ASubsetWithoutMembersStopsWithRuleAndRange) {
     return tests::run_tilewright({"run", region().write_job("curate.yaml", "", "", curate(rule)), "-q"});
   };
   expect_refused(answer("combined > 2"), kFailed, {"curate: no location is in subset none", "(rule: combined > 2)", "best 1", "loosen the rule"});
-  expect_refused(answer("combned > 2"), kConfig, {"no scores named \"combned\"", "there are combined, edge_agreement"});
+  expect_refused(answer("combned > 2"), kConfig, {"curate.subsets.none.where", "there is no score in curate.scores or column 'combned'", "did you mean combined?"});
   expect_refused(answer("combined >"), kConfig, {"curate.subsets.none.where", "position 11", "expected a number"});
   EXPECT_EQ(answer("combined > 0.5").code, 0);
   EXPECT_EQ(run().code, 0);

@@ -206,13 +206,15 @@ curate:
     few: {draw: [10, 5]}
     both: {draw: [5], top: 3}
     lone: {where: 'combined > 0', stratify: zone}
+    unknown: {where: 'softmn > 0 and view_cont > 1', top: 3, by: model_iou, stratify: zoen}
 datasets: {a: {inputs: [dsm], judge: houses}, b: {inputs: [dsm], target: houses, judge: hauses, subset: few_50}}
 )");
   for (const char* wanted :
        {"curate.scores.0: there is no score 'sofmin'; did you mean softmin?", "missing_objects takes its folds from blocks of the split", "curate.weights.model_io: there is no score 'model_io'",
         "curate.model.source: there is no source of views 'dsn'", "curate.compare: there is no layer 'roads'", "curate.repair: makes the layer houses_repaired, but a layer or source has this name",
         "curate.evaluate.kinds.1: there is no kind of noise 'shfit'; did you mean shift?", "curate.subsets.few.draw.1: is 5; numbers of locations must be 1 or more and grow",
-        "curate.subsets.both.top: cannot be drawn from", "curate.subsets.lone.stratify: is used only with top or draw", "datasets.a.judge: is used only with a layer as target",
+        "curate.subsets.both.top: cannot be drawn from", "curate.subsets.lone.stratify: is used only with top or draw", "curate.subsets.unknown.where: there is no score in curate.scores or column 'softmn'",
+        "column 'view_cont'; did you mean view_count?", "curate.subsets.unknown.by: there is no score in curate.scores 'model_iou'", "curate.subsets.unknown.stratify: there is no score in curate.scores or column 'zoen'; did you mean zone?", "datasets.a.judge: is used only with a layer as target",
         "datasets.b.judge: there is no layer 'hauses'; did you mean houses?", "datasets.b.subset: there is no subset under curate.subsets 'few_50'"})
     EXPECT_THAT(text, HasSubstr(wanted));
   EXPECT_THAT(problems_of(head + "curate: {layers: [houses], scores: [label_agreement]}\n"), HasSubstr("label_agreement needs a second layer"));

@@ -220,6 +220,29 @@ TEST_F(Scan, FilesOfOneCaptureAreOneTileAndTheRestIsNamed) {
   }
 }
 
+TEST_F(Scan, ASuffixNamesABandWithOrWithoutTheExtensionAndWithOrWithoutAGroup) {
+  for (const auto* name : {"x_B2.tif", "x_B8.tif", "x_B8A.tif"}) write(name, {});
+  const auto bands_of = [&](std::optional<std::string> group, const std::string& end) {
+    source().group = std::move(group);
+    source().bands.clear();
+    for (const auto& [band, suffix] : {std::pair{"blue", "_B2"}, {"nir", "_B8"}, {"edge", "_B8A"}}) {
+      auto& rule = source().bands.emplace_back();
+      rule.name = band;
+      rule.path_suffix = suffix + end;
+    }
+    auto m = manifest();
+    EXPECT_EQ(count_of(scan(m), "ungrouped"), 0);
+    std::string bands;
+    for (const auto& tile : index::tiles(m))
+      for (const auto& file : index::tile_files(m, tile.tile_id)) bands += file.band + "=" + file.path + " ";
+    return bands;
+  };
+  const std::string expected = "blue=data:x_B2.tif nir=data:x_B8.tif edge=data:x_B8A.tif ";
+  EXPECT_EQ(bands_of({}, ".tif"), expected);
+  EXPECT_EQ(bands_of({}, ""), expected);
+  EXPECT_EQ(bands_of("^(.)_", ""), expected);
+}
+
 TEST_F(Scan, AQualityFileOfItsOwnDoesNotChangeTheHashOfATile) {
   write("a.tif", {});
   write("clouds/a.tif", {});

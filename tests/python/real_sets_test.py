@@ -111,6 +111,53 @@ class RealSets(unittest.TestCase):
         self.assertEqual(one(manifest, "select count(*) from tile where status = 'ok' and cloud_frac is not null")[0], 68)
         self.assertLessEqual(one(manifest, "select max(cloud_frac) from view")[0], 0.1)
 
+    def test_passes_of_the_north_sea_overlap_where_both_saw_the_sea(self):
+        import numpy as np
+        import rasterio
+
+        manifest, workspace = run("olci_northsea")
+        seen = {}
+        for path, in manifest.execute("select path from tile"):
+            with rasterio.open(DATA / path.split(":", 1)[1]) as raster:
+                seen[path] = np.isfinite(raster.read()).all(axis=0)
+                rows = np.cos(np.radians(raster.transform.f + raster.transform.e * (np.arange(raster.height) + 0.5)))
+        area = lambda mask: float((mask.sum(axis=1) * rows).sum())  # of pixels, up to a factor: the ellipsoid changes it by less than .1 %
+        expected = {tuple(sorted((a, b))): area(seen[a] & seen[b]) / area(seen[a]) for a in seen for b in seen if a < b and (seen[a] & seen[b]).any()}
+        found = {tuple(sorted((a, b))): fraction if a < b else other for a, b, fraction, other in manifest.execute(
+            "select a.path, b.path, frac_a, frac_b from overlap join tile a on a.tile_id = tile_a join tile b on b.tile_id = tile_b")}
+        self.assertEqual(found.keys(), expected.keys(), "boxes are equal, yet two pairs share no pixel")
+        self.assertEqual(len(found), 8)
+        for pair, fraction in found.items():
+            self.assertAlmostEqual(fraction, expected[pair], delta=2e-3 * expected[pair])
+        for shard, offset, length in manifest.execute("select shard, byte_offset, byte_length from view"):
+            with open(workspace / shard, "rb") as file:
+                file.seek(offset + 128)
+                self.assertTrue(np.isfinite(np.frombuffer(file.read(length - 128), np.float32)).all(), "nodata is never data")
+
+    def test_two_sensors_of_one_place_are_stacked_on_one_grid(self):
+        manifest, workspace = run("mol_two_sensors")
+        self.assertEqual(manifest.execute("select source, band_count, valid_frac from tile order by 1").fetchall(), [("l8", 3, 1.0), ("s2", 7, 1.0)])
+        self.assertEqual(manifest.execute("select distinct view_count from location").fetchall(), [(2,)])
+        self.assertEqual(manifest.execute("select distinct resampled from view").fetchall(), [(0,)])
+        self.assertEqual(one(manifest, "select count(*) from location")[0], 8 * 16)
+        inputs = json.loads((workspace / "datasets/stacked/dataset.json").read_text())["inputs"]
+        self.assertEqual([[band["name"] for band in i["bands"]] for i in inputs], [["B02", "B03", "B04", "B08", "B8A", "B11", "B09"], ["B2", "B3", "B4"]])
+
+    def test_radar_and_optical_of_a_port_pair_up_and_complex_files_are_named(self):
+        manifest, _ = run("rotterdam_sar_optical", code=3)
+        self.assertEqual(manifest.execute("select source, status, reason, count(*) from tile group by 1, 2, 3 order by 1").fetchall(),
+                         [("complex", "quarantined", "bad_dtype", 4), ("optical", "ok", None, 1), ("sar", "ok", None, 1)])
+        self.assertLess(one(manifest, "select valid_frac from tile where source = 'sar'")[0], 1, "the slanted edge is nodata")
+        self.assertGreater(one(manifest, "select count(*) from location where view_count = 2")[0], 0)
+
+    def test_a_dark_hyperspectral_patch_is_no_nodata(self):
+        manifest, workspace = run("hyspecnet_coast")
+        self.assertEqual(one(manifest, "select valid_frac, cloud_frac from tile where status = 'ok'"), (1.0, 0.0))
+        self.assertEqual(one(manifest, "select count(*), sum(resampled) from view"), (16, 0))
+        bands = json.loads((workspace / "datasets/corpus/dataset.json").read_text())["inputs"][0]["bands"]
+        self.assertEqual(len(bands), 224 - 22, "bands of the water vapour lines are empty and left out")
+        self.assertTrue(all(band["wavelength_nm"] for band in bands))
+
     def test_alexandria_goes_from_footprints_to_a_map(self):
         manifest, workspace = run("alexandria", "--set", "runs.unet.epochs=3")
         self.assertEqual(one(manifest, "select count(*) from label_object where status = 'drawn'")[0], 84)

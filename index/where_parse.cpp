@@ -179,4 +179,10 @@ std::vector<std::string> where_columns() {
 
 WhereSql parse_where(const std::string& rule) { return Parser(rule).parse(); }
 
+std::optional<std::string> number_column(std::string_view name) {
+  const auto* column = std::ranges::find(kColumns, name, &Column::name);
+  if (column == kColumns.end() || column->is_text) return std::nullopt;
+  return std::string(column->sql);
+}
+
 }  // namespace tilewright::index

@@ -2,7 +2,9 @@
 // Subset rules as SQL with bound values.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -17,5 +19,8 @@ struct WhereSql {
 
 /// Recursive descent over the grammar of index/where.h; throws Error::config with the position.
 WhereSql parse_where(const std::string& rule);
+
+/// The expression of a column that holds numbers, over `l` with ?1 the layer; nullopt for all other names.
+std::optional<std::string> number_column(std::string_view name);
 
 }  // namespace tilewright::index

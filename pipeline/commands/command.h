@@ -36,10 +36,12 @@ struct Invocation {
   std::string scene;
   std::string export_to;                     ///< export
   std::vector<std::string> subsets;
+  std::string layer, verdict;
   std::optional<std::string> subset;         ///< embed
   std::string pool = "own";
   std::optional<int> tap;
   bool start = false;
+  std::optional<int> port;                   ///< review
 };
 
 /// Which groups of flags a command has; combined with |.
@@ -57,9 +59,10 @@ enum FlagGroup : unsigned {
   kReplanFlag = 512,
   kDryRunFlag = 1024,
   kEvaluateFlag = 4096,
-  kExportFlags = 8192,  ///< --to --subset
+  kExportFlags = 8192,  ///< --to --subset --layer --verdict
   kAuditFlags = 2048,   ///< --max-leak --scene --map --overwrite
   kEmbedFlags = 16384,   ///< --subset --pool --tap --start
+  kReviewFlags = 32768,  ///< --port
 };
 
 struct CommandRow {
@@ -98,8 +101,10 @@ int run_explain(const Invocation&);
 int run_verify(const Invocation&);
 int run_repair(const Invocation&);
 int run_report(const Invocation&);
+int run_review(const Invocation&);
 int run_audit(const Invocation&);
 int run_export(const Invocation&);
+int run_import(const Invocation&);
 int run_embed(const Invocation&);
 int run_synth(const Invocation&);
 int run_doctor(const Invocation&);

@@ -69,11 +69,14 @@ void add_flags(CLI::App& app, unsigned groups, Invocation& in) {
   if (groups & kDryRunFlag) app.add_flag("--dry-run", in.dry_run, "say what would be removed; write nothing");
   if (groups & kSynthFlags) add_synth_flags(app, in);
   if (groups & kExportFlags) {
-    app.add_option("--to", in.export_to, "what to write: subsets")->type_name("FORMAT");
+    app.add_option("--to", in.export_to, "what to write: subsets, or labels to correct by hand")->type_name("FORMAT");
     app.add_option("--subset", in.subsets, "only this subset; repeatable; of two, also what differs between them")->type_name("NAME")->allow_extra_args(false);
+    app.add_option("--layer", in.layer, "labels: the layer; default: the first curated one")->type_name("NAME");
+    app.add_option("--verdict", in.verdict, "labels: only tiles with this verdict: open, accept, reject or skip")->type_name("VERDICT");
   }
   if (groups & kAuditFlags) add_audit_flags(app, in);
   if (groups & kEmbedFlags) add_embed_flags(app, in);
+  if (groups & kReviewFlags) app.add_option("--port", in.port, "port of the page on 127.0.0.1; default: a free one")->type_name("N")->check(CLI::Validator(CLI::Range(1, 65535)).description(""));
   if (groups & kOverwriteFlag) app.add_flag("--overwrite", in.overwrite, "replace a file that is there");
   if (groups & kDoctorFlags) app.add_flag("--list-failpoints", in.list_failpoints, "print the places where tests break this build");
   if (groups & kJsonFlag) app.add_flag("--json", in.json, "one JSON document on stdout");

@@ -70,6 +70,9 @@ void check_models(const Job& job, Findings& findings) {
     findings.add("curate.scores", *by_model + " takes its folds from blocks of the split, but the job has no split: section");
   if (!job.split && curate.repair) findings.add("curate.repair", "takes its folds from blocks of the split, but the job has no split: section");
   if (curate.model.source) findings.need_known("curate.model.source", "source of views", *curate.model.source, job.view_sources());
+  for (const auto& layer : curate.layers)
+    if ((curate.repair || by_model != curate.scores.end()) && (is_among(layer + "_predicted", names_of(job.layers)) || is_among(layer + "_predicted", names_of(job.sources))))
+      findings.add("curate.scores", "keeps what the models see as the layer " + layer + "_predicted, but a layer or source has this name; rename one");
   if (!curate.repair) return;
   for (const auto& layer : curate.layers)
     if (is_among(layer + "_repaired", names_of(job.layers)) || is_among(layer + "_repaired", names_of(job.sources)))

@@ -9,6 +9,7 @@
 #include <gdal_priv.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "geometry/error.h"
@@ -31,7 +32,7 @@ DatasetHandle rgb_dataset(const Picture& picture, const char* path) {
   DatasetHandle dataset(driver ? driver->Create(path, picture.width, picture.height, 3, GDT_Byte, nullptr) : nullptr);
   if (!dataset || dataset->RasterIO(GF_Write, 0, 0, picture.width, picture.height, const_cast<std::uint8_t*>(picture.rgb.data()), picture.width,
                                     picture.height, GDT_Byte, 3, nullptr, 3, 3 * picture.width, 1) != CE_None)
-    throw Error::failed(std::string("report: drawing a picture failed: ") + CPLGetLastErrorMsg());
+    throw Error::failed(std::string("drawing a picture failed: ") + CPLGetLastErrorMsg());
   return dataset;
 }
 
@@ -66,8 +67,6 @@ std::vector<std::uint8_t> stretched(std::span<const T> band) {
   return out;
 }
 
-std::string source_of(const std::string& tile_id) { return tile_id.substr(0, tile_id.rfind('-')); }
-
 std::map<int, Rgb> colors_of(const LayerConfig& layer) {
   std::map<int, Rgb> out;
   for (const auto& [id, style] : layer.classes) out[id] = rgb_from_hex(style.color);
@@ -75,6 +74,8 @@ std::map<int, Rgb> colors_of(const LayerConfig& layer) {
 }
 
 }  // namespace
+
+std::string source_of(const std::string& tile_id) { return tile_id.substr(0, tile_id.rfind('-')); }
 
 Rgb rgb_from_hex(const std::string& text) {
   std::string digits = text.starts_with('#') ? text.substr(1) : text;
@@ -89,19 +90,24 @@ void Picture::set(int col, int row, Rgb color) {
   std::copy(color.begin(), color.end(), rgb.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
-std::string data_uri(const Picture& picture) {
+std::vector<std::uint8_t> png_of(const Picture& picture) {
+  static std::atomic<std::uint64_t> counter{0};
   set_up_gdal(std::size_t{64} << 20);
-  const MemoryFile tif{"/vsimem/tilewright_report.tif"}, png{"/vsimem/tilewright_report.png"};
+  const auto name = "/vsimem/tilewright_picture_" + std::to_string(++counter);
+  const auto tif_path = name + ".tif", png_path = name + ".png";
+  const MemoryFile tif{tif_path.c_str()}, png{png_path.c_str()};
   auto* driver = GetGDALDriverManager()->GetDriverByName("PNG");
-  if (!driver) throw Error::failed("report: this GDAL has no PNG driver; install the full libgdal");
+  if (!driver) throw Error::failed("drawing a picture: this GDAL has no PNG driver; install the full libgdal");
   CPLConfigOptionSetter no_side_car("GDAL_PAM_ENABLED", "NO", false);
   const auto source = rgb_dataset(picture, tif.path);
   if (DatasetHandle(driver->CreateCopy(png.path, source.get(), FALSE, nullptr, nullptr, nullptr)) == nullptr)
-    throw Error::failed(std::string("report: encoding a PNG failed: ") + CPLGetLastErrorMsg());
+    throw Error::failed(std::string("drawing a picture: encoding a PNG failed: ") + CPLGetLastErrorMsg());
   vsi_l_offset length = 0;
   const auto* bytes = VSIGetMemFileBuffer(png.path, &length, FALSE);
-  return "data:image/png;base64," + base64({bytes, static_cast<std::size_t>(length)});
+  return {bytes, bytes + length};
 }
+
+std::string data_uri(const Picture& picture) { return "data:image/png;base64," + base64(png_of(picture)); }
 
 std::array<int, 3> shown_bands(const std::vector<std::string>& names) {
   constexpr std::array<std::array<const char*, 3>, 3> kNames = {{{"red", "green", "blue"}, {"B04", "B03", "B02"}, {"B4", "B3", "B2"}}};

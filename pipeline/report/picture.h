@@ -25,7 +25,9 @@ struct Picture {
   void set(int col, int row, Rgb color);
 };
 
-/// `data:image/png;base64,...`; encoded by GDAL in memory.
+/// The picture as a PNG file; encoded by GDAL in memory. Safe in several threads.
+std::vector<std::uint8_t> png_of(const Picture& picture);
+/// `data:image/png;base64,...`
 std::string data_uri(const Picture& picture);
 
 /// Band numbers to show as red, green and blue (all equal: grey), by name where names tell.
@@ -34,7 +36,10 @@ std::array<int, 3> shown_bands(const std::vector<std::string>& band_names);
 /// Colours the pixels of `mask` (values but 0 and 255) that have another value beside them.
 void draw_outline(Picture& picture, std::span<const std::uint8_t> mask, const std::map<int, Rgb>& colors);
 
-/// Reads members of shards, each file opened once.
+/// Series of a view's tile: what stands before the hash.
+std::string source_of(const std::string& tile_id);
+
+/// Reads members of shards, each file opened once. Not shared between threads; spans stay valid as long as it lives.
 class MemberReader {
  public:
   explicit MemberReader(std::filesystem::path workspace) : workspace_(std::move(workspace)) {}

@@ -9,6 +9,7 @@
 #include "geometry/version.h"
 #include "index/shard/sha256.h"
 #include "pipeline/config/load.h"
+#include "pipeline/stages/curate_subsets.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -36,6 +37,20 @@ std::string value_of(const std::vector<KeyPart>& parts, const std::string& name)
   return "";
 }
 
+/// The part of a key's inputs that stands for verdicts, cut out of `inputs`; "" if there is none.
+std::string take_verdicts(std::string& inputs) {
+  const auto at = inputs.find("\n" + std::string(kVerdictInput));
+  if (at == std::string::npos) return "";
+  auto verdicts = inputs.substr(at);
+  inputs.resize(at);
+  return verdicts;
+}
+
+void describe_inputs(std::string now, std::string before, std::vector<std::string>& out) {
+  if (take_verdicts(now) != take_verdicts(before)) out.emplace_back("people gave verdicts or took some back");
+  if (now != before) out.emplace_back("the content of the input files changed");
+}
+
 void describe_change(const KeyPart& now, const std::string& before, std::vector<std::string>& out) {
   if (now.name.starts_with("section ")) {
     const auto old_json = Json::parse(before, nullptr, false), new_json = Json::parse(now.value, nullptr, false);
@@ -46,7 +61,7 @@ void describe_change(const KeyPart& now, const std::string& before, std::vector<
   } else if (now.name.starts_with("needs ")) {
     out.push_back(now.name.substr(6) + " has a new result");
   } else if (now.name == "inputs") {
-    out.push_back("the content of the input files changed");
+    describe_inputs(now.value, before, out);
   } else {
     out.push_back(now.name + " " + (before.empty() ? "-" : before) + " -> " + (now.value.empty() ? "-" : now.value));
   }

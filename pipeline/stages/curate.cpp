@@ -13,6 +13,7 @@
 #include "learn/config/json.h"
 #include "pipeline/stages/curate_memory.h"
 #include "pipeline/stages/curate_metrics.h"
+#include "pipeline/stages/curate_predicted.h"
 #include "pipeline/stages/curate_ranks.h"
 #include "pipeline/stages/curate_repair.h"
 #include "pipeline/stages/curate_subsets.h"
@@ -28,6 +29,7 @@ constexpr std::size_t kKeyLength = 16;   ///< of a hash: enough to see a change
 struct CuratedLayer {
   Metrics metrics;
   std::optional<RepairedLayer> repaired;       ///< nullopt: none wanted, or as it was
+  std::optional<PredictedLayer> predicted;     ///< nullopt: no models were asked
   std::map<std::string, Metrics> more;         ///< scores of the repaired layer
 };
 
@@ -116,7 +118,7 @@ class LayerCurator {
   void score_models(const std::vector<const ScoreRow*>& scores) {
     const auto plan = plan_folds(in_, config_, layer_, masks_);
     const auto key = shard::sha256_hex(plan.key + text_of(scores) + std::to_string(facts_.reach_px) + "\n" + repair_text()).substr(0, kKeyLength);
-    if (auto known = memory_.model_scores(scores, key); known && repaired_is_there()) {
+    if (auto known = memory_.model_scores(scores, key); known && repaired_is_there() && predicted_is_whole()) {
       out_.metrics.merge(*known);
       if (config_.repair) keep_repaired();
       report_.notes.push_back(layer_ + ": labels, pixels and models are as they were; their scores stay");
@@ -134,6 +136,7 @@ class LayerCurator {
       if (const auto silent = asked.size() - iou->second.size(); silent > 0) report_.counts.emplace_back(layer_ + ".nothing_labelled_nor_predicted", static_cast<std::int64_t>(silent));
     }
     out_.metrics.merge(found);
+    out_.predicted = write_predicted(in_, layer_, views_, answers, context_);
     if (config_.repair) repair(answers);
   }
 
@@ -150,6 +153,12 @@ class LayerCurator {
     if (!config_.repair) return true;
     const auto rows = index::masks(in_.manifest, repaired_layer());
     return !rows.empty() && std::all_of(rows.begin(), rows.end(), [](const auto& mask) { return mask.place.has_value(); }) && !index::scores(in_.manifest, repaired_layer()).empty();
+  }
+
+  /// None at all is no reason to train again: the label stage has moved on, scores stay.
+  [[nodiscard]] bool predicted_is_whole() const {
+    const auto rows = index::masks(in_.manifest, predicted_layer(layer_));
+    return std::all_of(rows.begin(), rows.end(), [](const auto& mask) { return mask.place.has_value(); });
   }
 
   void keep_repaired() {
@@ -199,14 +208,18 @@ void write_scores(index::Manifest& manifest, const std::string& layer, const Met
     }
 }
 
-/// A repaired layer that the job does not ask for any more goes.
+/// Repaired and predicted layers that the job does not ask for any more go.
 void drop_unwanted(index::Manifest& manifest, const Job& job) {
-  if (job.curate->repair) return;
-  for (const auto& layer : job.curate->layers) {
-    const auto name = layer + "_repaired";
-    if (std::any_of(job.layers.begin(), job.layers.end(), [&](const auto& own) { return own.first == name; })) continue;
+  const auto is_own = [&](const std::string& name) { return std::any_of(job.layers.begin(), job.layers.end(), [&](const auto& own) { return own.first == name; }); };
+  const auto drop = [&](const std::string& name) {
+    if (is_own(name)) return;
     index::remove_masks(manifest, name);
     index::remove_label_objects(manifest, name);
+  };
+  const bool asks_models = job.curate->repair || !wanted_scores(*job.curate, true).empty();
+  for (const auto& layer : job.curate->layers) {
+    if (!job.curate->repair) drop(layer + "_repaired");
+    if (!asks_models) drop(predicted_layer(layer));
   }
 }
 
@@ -230,6 +243,7 @@ StageReport run_curate(const StageInput& in, const RunContext& context) {
       write_scores(in.manifest, layer, curated.metrics);
       for (const auto& [name, metrics] : curated.more) write_scores(in.manifest, name, metrics);
       if (curated.repaired) record_repaired(in.manifest, *curated.repaired);
+      if (curated.predicted) record_predicted(in.manifest, *curated.predicted);
     }
     for (const auto& curator : curators) curator->remember(in.manifest);
     write_subsets(in.manifest, config, report);

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "index/manifest.h"
@@ -11,6 +12,9 @@
 #include "pipeline/context.h"
 
 namespace tilewright::pipeline {
+
+/// Begins the line of the curate stage's inputs that stands for people's verdicts; without any there is no such line.
+inline constexpr std::string_view kVerdictInput = "verdicts: ";
 
 using Strata = std::map<std::string, std::string>;   ///< stratum of each location; those without one share ""
 

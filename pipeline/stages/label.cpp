@@ -15,6 +15,7 @@
 #include "index/shard/shard_reader.h"
 #include "pipeline/config/load.h"
 #include "pipeline/io/file_glob.h"
+#include "pipeline/stages/curate_predicted.h"
 #include "pipeline/stages/label_export.h"
 #include "pipeline/stages/label_fit.h"
 #include "pipeline/stages/label_kinds.h"
@@ -234,7 +235,7 @@ void forget_outdated_masks(const StageInput& in, const LabelGround& ground) {
   for (const auto& window : ground.windows) here.insert(window.location_id);
   in.manifest.in_transaction([&] {
     for (const auto& mask : index::masks(in.manifest))
-      if (!settings.contains(mask.layer)) index::remove_masks(in.manifest, mask.layer);
+      if (!settings.contains(mask.layer) && !(mask.place && is_predicted_layer(in.job, mask.layer))) index::remove_masks(in.manifest, mask.layer);
       else if (!here.contains(mask.location_id)) index::remove_mask(in.manifest, mask.location_id, mask.layer);
     for (const auto& [name, now] : settings) {
       const std::string key = "label/settings/" + name;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of stages, in running order.
+#include <algorithm>
 #include <array>
 #include <filesystem>
+#include <map>
+#include <utility>
 
 #include "geometry/error.h"
 #include "index/shard/sha256.h"
 #include "pipeline/stages/curate_folds.h"
+#include "pipeline/stages/curate_subsets.h"
 #include "pipeline/stages/stage.h"
 #include "pipeline/stages/views_sample.h"
 
@@ -68,14 +72,28 @@ std::string hash_split_inputs(const StageInput& in) {
   return table ? hash_named_file(in, "split.table.file", table->file) : "";
 }
 
+/// Verdicts that decide who is in a subset: the last accept or reject of each location and curated layer. Skips, names,
+/// times and notes decide nothing; without subsets nothing does.
+std::string deciding_verdicts(const StageInput& in) {
+  const auto& config = *in.job.curate;
+  if (config.subsets.empty()) return "";
+  std::map<std::pair<std::string, std::string>, std::string> last;
+  for (const auto& verdict : index::verdicts(in.manifest))
+    if (verdict.verdict != "skip" && std::find(config.layers.begin(), config.layers.end(), verdict.layer) != config.layers.end()) last[{verdict.layer, verdict.location_id}] = verdict.verdict;
+  if (last.empty()) return "";
+  shard::Sha256 hash;
+  for (const auto& [place, verdict] : last) hash.update(place.first + "\n" + place.second + "\n" + verdict + "\n");
+  return "\n" + std::string(kVerdictInput) + shard::hex(hash.finish());
+}
+
 /// What scores depend on outside their section: the source where the job leaves it to the order of
-/// sources, and how the job's datasets scale its pixels.
+/// sources, how the job's datasets scale its pixels, and what people decided.
 std::string curate_inputs(const StageInput& in) {
   const auto source = curate_model_source(in.job);
   std::string out = in.job.curate->source ? "" : curate_source(in.job);
   for (const auto& layer : in.job.curate->layers)
     if (const auto normalize = curate_normalize(in.job, layer, source)) out += "\n" + layer + ": " + *normalize;
-  return out;
+  return out + deciding_verdicts(in);
 }
 
 std::string hash_run_inputs(const StageInput& in) {

@@ -73,16 +73,24 @@ std::unique_ptr<OGRGeometry> geometry_of(const FeatureToWrite& feature) {
     for (const auto& p : *feature.line) line->addPoint(p.x, p.y);
     return line;
   }
-  OGRLinearRing ring;
-  for (const auto& p : feature.polygon->outer) ring.addPoint(p.x, p.y);
   auto polygon = std::make_unique<OGRPolygon>();
-  polygon->addRing(&ring);
+  const auto add_ring = [&](const std::vector<geometry::MapXY>& points) {
+    OGRLinearRing ring;
+    for (const auto& p : points) ring.addPoint(p.x, p.y);
+    ring.closeRings();
+    polygon->addRing(&ring);
+  };
+  add_ring(feature.polygon->outer);
+  for (const auto& hole : feature.polygon->holes) add_ring(hole);
   return polygon;
 }
 
-void add_fields(OGRLayer& layer, const std::vector<FeatureToWrite>& features) {
+void add_fields(OGRLayer& layer, const LayerToWrite& to_write) {
   std::set<std::pair<std::string, OGRFieldType>> fields;
-  for (const auto& feature : features) {
+  auto features = std::vector<const FeatureToWrite*>{&to_write.like};
+  for (const auto& feature : to_write.features) features.push_back(&feature);
+  for (const auto* one : features) {
+    const auto& feature = *one;
     for (const auto& [name, value] : feature.texts) fields.insert({name, OFTString});
     for (const auto& [name, value] : feature.reals) fields.insert({name, OFTReal});
     for (const auto& [name, value] : feature.integers) fields.insert({name, OFTInteger});
@@ -124,13 +132,12 @@ void create_raster(const RasterToWrite& raster, const MemoryFile& file) {
   }
 }
 
-void create_layer(const std::string& name, const std::vector<FeatureToWrite>& features, const MemoryFile& file) {
-  const DatasetHandle dataset(driver("GPKG").Create(file.path(), 0, 0, 0, GDT_Unknown, nullptr));
-  if (!dataset) fail("creating a GeoPackage");
-  auto srs = reference(4326);
-  auto* layer = dataset->CreateLayer(name.c_str(), &srs, features.empty() || features[0].polygon ? wkbPolygon : wkbLineString, nullptr);
+void create_layer(GDALDataset& dataset, const LayerToWrite& to_write, int epsg) {
+  const auto& [name, features, like] = to_write;
+  auto srs = reference(epsg);
+  auto* layer = dataset.CreateLayer(name.c_str(), &srs, features.empty() || features[0].polygon ? wkbPolygon : wkbLineString, nullptr);
   if (!layer) fail("creating the layer " + name);
-  add_fields(*layer, features);
+  add_fields(*layer, to_write);
   if (layer->StartTransaction() != OGRERR_NONE) fail("starting a transaction");
   for (const auto& feature : features) add_feature(*layer, feature);
   if (layer->CommitTransaction() != OGRERR_NONE) fail("committing the layer " + name);
@@ -144,13 +151,19 @@ std::string geotiff(const RasterToWrite& raster) {
   return file.bytes();
 }
 
-std::string geopackage(const std::string& layer, const std::vector<FeatureToWrite>& features) {
+std::string geopackage(const std::vector<LayerToWrite>& layers, int epsg) {
   // GDAL writes the day into the file: fixed, so that equal options give equal bytes.
   CPLSetThreadLocalConfigOption("OGR_CURRENT_DATE", "2023-01-01T00:00:00.000Z");
   const MemoryFile file("layer.gpkg");
-  create_layer(layer, features, file);
+  {
+    const DatasetHandle dataset(driver("GPKG").Create(file.path(), 0, 0, 0, GDT_Unknown, nullptr));
+    if (!dataset) fail("creating a GeoPackage");
+    for (const auto& layer : layers) create_layer(*dataset, layer, epsg);
+  }
   CPLSetThreadLocalConfigOption("OGR_CURRENT_DATE", nullptr);
   return file.bytes();
 }
+
+std::string geopackage(const std::string& layer, const std::vector<FeatureToWrite>& features) { return geopackage({LayerToWrite{layer, features}}, 4326); }
 
 }  // namespace tilewright::pipeline

@@ -36,6 +36,14 @@ struct FeatureToWrite {
   std::map<std::string, double> reals;
   std::map<std::string, std::optional<int>> integers;
 };
+/// A layer of a GeoPackage in one CRS; polygons keep their holes.
+struct LayerToWrite {
+  std::string name;
+  std::vector<FeatureToWrite> features;
+  FeatureToWrite like{};   ///< its fields are there even if no feature has them
+};
+/// A GeoPackage with some layers as bytes; coordinates are x and y of EPSG `epsg` (4326: longitude, latitude).
+std::string geopackage(const std::vector<LayerToWrite>& layers, int epsg);
 /// A GeoPackage in EPSG:4326 as bytes; fields are those of all features. The
 /// coordinates in `features` are longitude and latitude.
 std::string geopackage(const std::string& layer, const std::vector<FeatureToWrite>& features);

@@ -258,12 +258,16 @@ std::vector<std::string> reviewers(const Manifest& m) {
   return out;
 }
 
+/// From metric to metric through the index: millions of scores are not walked.
 std::vector<std::string> metrics_of(const Manifest& m, const std::string& layer) {
   std::vector<std::string> out;
   each_row(
       m, "listing metrics",
-      "SELECT DISTINCT metric FROM score WHERE layer = ?1 AND tile_id IS NULL AND object_id IS "
-      "NULL ORDER BY metric",
+      "WITH RECURSIVE found(metric) AS (SELECT min(metric) FROM score WHERE layer = ?1 UNION ALL "
+      "SELECT (SELECT min(metric) FROM score WHERE layer = ?1 AND metric > found.metric) FROM "
+      "found WHERE found.metric IS NOT NULL) SELECT metric FROM found WHERE metric IS NOT NULL AND "
+      "EXISTS (SELECT 1 FROM score WHERE layer = ?1 AND metric = found.metric AND tile_id IS NULL "
+      "AND object_id IS NULL)",
       [&](SQLite::Statement& row) { Columns(row) >> out.emplace_back(); }, layer);
   return out;
 }

@@ -164,11 +164,11 @@ std::int64_t draw_objects(const fs::path& file, const Job& job, const std::strin
   for (const auto& feature : objects.features) {
     const auto where = "the object fid " + feature.id + " of " + file.string();
     if (feature.polygons.empty())
-      refuse(where + " is no polygon; draw areas, and delete what is empty");
+      refuse(where + " is no polygon; draw areas, and remove what is empty");
     auto gated = geometry::gate(feature.polygons);
     if (gated.outcome == geometry::Gate::rejected || gated.outcome == geometry::Gate::empty)
       refuse(where + " cannot be drawn (" + (gated.reason[0] ? gated.reason : "empty") +
-             "); repair or delete it");
+             "); repair or remove it");
     const int object_class = class_of(feature, known, where);
     bool is_inside = false;
     for (auto& tile : tiles) {
@@ -181,7 +181,7 @@ std::int64_t draw_objects(const fs::path& file, const Job& job, const std::strin
           {at_of(feature.attributes, "object"), feature.id, object_class, std::move(pixels)});
     }
     if (!is_inside)
-      refuse(where + " covers no pixel of a tile that was given out; move or delete it");
+      refuse(where + " covers no pixel of a tile that was given out; move or remove it");
   }
   return static_cast<std::int64_t>(objects.features.size());
 }

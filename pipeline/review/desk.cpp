@@ -19,7 +19,7 @@ constexpr std::size_t kLongestName = 80, kLongestNote = 2000;
 
 WorkspaceLock lock_for_review(const Job& job) {
   const auto workspace = job.workspace();
-  if (!std::filesystem::exists(workspace / "manifest.gpkg"))
+  if (std::error_code error; !std::filesystem::exists(workspace / "manifest.gpkg", error) && !error)
     throw Error::config("the workspace " + workspace.string() +
                         " has no manifest yet; run: tilewright run " +
                         job.file.filename().string() + " --to curate");

@@ -543,7 +543,7 @@ async function decide(verdict) {
     markRow(location, answer.verdict);
     showCounts(answer.counts);
     $('note').value = '';
-    $('saved').textContent = `\u200esaved: ${location} ${MARKS[verdict]}`;
+    $('saved').textContent = `${MARKS[verdict]}, saved`;
     document.body.dataset.saved = String(Number(document.body.dataset.saved || 0) + 1);
     say(`${MARKS[verdict]}. ${$('progress-text').textContent}`);
   } catch (problem) {
@@ -555,7 +555,7 @@ async function decide(verdict) {
     enableVerdicts();
   }
   if (state.index + 1 < state.total) return go(state.index + 1);
-  $('saved').textContent = 'saved: the end of this list';
+  $('saved').textContent = `${MARKS[verdict]}, saved; the end of this list`;
   askDrawRows();
   await show(location);
 }
@@ -575,7 +575,7 @@ async function undo() {
     places.delete(placeKey(location));
     if (answer.counts) showCounts(answer.counts);
     markRow(location, answer.verdict || '');
-    $('saved').textContent = `taken back: ${location}`;
+    $('saved').textContent = 'taken back';
     document.body.dataset.undone = String(Number(document.body.dataset.undone || 0) + 1);
     say(`Taken back. ${$('progress-text').textContent}`);
   } catch (problem) {

@@ -243,10 +243,14 @@ class ReviewPage(unittest.TestCase):
 
     def test_8_two_thousand_rows_scroll(self):
         self.browser.set_script_timeout(60)
+        self.browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})   # of a core: not how busy the machine is
+        busy = lambda: next(metric["value"] for metric in self.browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"] if metric["name"] == "TaskDuration")
+        before = busy()
         found = self.browser.execute_async_script(SCROLL)
-        print(f"scrolling {LOCATIONS} rows: {found['median']:.1f} ms a frame, 95 % within {found['p95']:.1f} ms, {found['most']} rows in the page")
+        work = 1000 * (busy() - before) / 120
+        print(f"scrolling {LOCATIONS} rows: {work:.1f} ms of work a frame, {found['median']:.1f} ms from frame to frame, 95 % within {found['p95']:.1f} ms, {found['most']} rows in the page")
         self.assertLess(found["most"], 40)
-        self.assertLess(found["p95"], 120)   # software rendering on a busy machine
+        self.assertLess(work, 1000 / 60)
         self.until(lambda: self.browser.execute_script("return [...document.querySelectorAll('.row:not([hidden]) img')].every((image) => image.complete && image.naturalWidth > 0)"), "pictures of the last rows")
         self.shot("6-end")
 

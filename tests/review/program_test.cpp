@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "index/manifest.h"
@@ -56,6 +57,16 @@ class Review {
   }
   [[nodiscard]] const std::string& address() const { return address_; }
   [[nodiscard]] std::string errors() const { return read_text(outputs_ / "err"); }
+  /// Processor time that it has used so far.
+  [[nodiscard]] double cpu_seconds() const {
+    const auto stat = read_text("/proc/" + std::to_string(child_) + "/stat");
+    std::istringstream fields(stat.substr(stat.rfind(')') + 2));
+    std::string field;
+    for (int n = 3; n < 14; ++n) fields >> field;
+    double user = 0, system = 0;
+    fields >> user >> system;
+    return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  }
   [[nodiscard]] int port() const { return std::stoi(address_.substr(address_.rfind(':') + 1)); }
   [[nodiscard]] std::string path() const { return address_.substr(address_.find('/', 8)); }
 
@@ -122,8 +133,6 @@ TEST(ReviewProgram, AFullDiskIsToldAndWhatWasAnsweredStays) {
   const World world(folder.path(), 200);
   Surroundings small;
   small.largest_file_bytes = 300'000;  // of the write-ahead log, too
-  std::filesystem::resize_file(world.work() / "manifest.gpkg",
-                               std::filesystem::file_size(world.work() / "manifest.gpkg"));
   int answered = 0;
   std::string body;
   {
@@ -188,8 +197,8 @@ TEST(ReviewProgram, WithoutAManifestOrLayersItNamesTheStageThatIsMissing) {
 }
 
 TEST(ReviewProgram, AWorkspaceThatCannotBeWrittenIsRefusedAtOnce) {
-  if (::geteuid() == 0 && run_command({"setpriv", "--reuid", "65534", "--clear-groups", "test",
-                                       "-x", program().string()})
+  if (::geteuid() == 0 && run_command({"setpriv", "--reuid", "65534", "--regid", "65534",
+                                       "--clear-groups", "test", "-x", program().string()})
                                   .code != 0)
     GTEST_SKIP() << "root may write everything, and another user cannot run the program from here";
   const ScratchFolder folder;
@@ -202,7 +211,8 @@ TEST(ReviewProgram, AWorkspaceThatCannotBeWrittenIsRefusedAtOnce) {
                                     fs::perms::others_read | fs::perms::others_exec);
   std::vector<std::string> command{program().string(), "review", world.job().string()};
   if (::geteuid() == 0)
-    command.insert(command.begin(), {"setpriv", "--reuid", "65534", "--clear-groups"});
+    command.insert(command.begin(),
+                   {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"});
   const auto answer = run_command(command);
   fs::permissions(world.work(), fs::perms::owner_all);
   EXPECT_EQ(answer.code, 1) << answer;
@@ -217,17 +227,17 @@ TEST(ReviewProgram, OpensFastWithAHundredThousandLocations) {
   ASSERT_NE(review.address(), "") << review.errors();
   httplib::Client client("127.0.0.1", review.port());
   client.set_keep_alive(true);
+  client.set_read_timeout(60);
   for (const char* path : {"", "review.js", "review.css", "api/state",
                            "api/list?layer=buildings&sort=combined&verdict=open&count=100"}) {
     const auto answer = client.Get(review.path() + path);
     ASSERT_TRUE(answer) << path;
     EXPECT_EQ(answer->status, 200) << answer->body;
   }
-  const auto seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  RecordProperty("seconds", std::to_string(seconds));
-  std::printf("from the command to the first page of 100,000 locations: %.2f s\n", seconds);
-  EXPECT_LT(seconds, 4.0);  // a busy machine; docs/benchmarks.md has the figure of an idle one
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  std::printf("from the command to the first page of 100,000 locations: %.2f s, %.2f s of a core\n",
+              seconds.count(), review.cpu_seconds());
+  EXPECT_LT(review.cpu_seconds(), 2.0);  // of a core: wall time would tell how busy the machine is
 }
 
 }  // namespace

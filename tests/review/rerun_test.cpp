@@ -40,13 +40,14 @@ class VerdictsAndRuns : public ::testing::Test {
     std::vector<std::string> done, why;
     Json counts;
   };
-  [[nodiscard]] Did run(const std::vector<std::string>& more = {}) const {
+  Did run(const std::vector<std::string>& more = {}) const {
     std::vector<std::string> arguments{"run", (region_ / "job.yaml").string(), "--json", "-q"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const auto answer = run_tilewright(arguments);
     EXPECT_EQ(answer.code, 0) << answer;
     Did did;
-    for (const auto& stage : Json::parse(answer.out).at("stages")) {
+    const auto json = Json::parse(answer.out);
+    for (const auto& stage : json.at("stages")) {
       if (stage.at("action") != "done") continue;
       did.done.push_back(stage.at("stage"));
       for (const auto& why : stage.at("why")) did.why.push_back(why);

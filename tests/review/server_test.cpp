@@ -190,8 +190,9 @@ TEST_F(ReviewHttp, StateNamesLayersScoresAndClasses) {
 TEST_F(ReviewHttp, AListComesInPagesAndFindsAPlace) {
   std::vector<std::string> seen;
   for (int from = 0; from < 300; from += 70)
-    for (const auto& row : get("api/list?layer=buildings&sort=combined&edition=1&count=70&from=" +
-                               std::to_string(from))["rows"])
+    for (const auto page = get("api/list?layer=buildings&sort=combined&edition=1&count=70&from=" +
+                               std::to_string(from));
+         const auto& row : page["rows"])
       seen.push_back(row["location"]);
   ASSERT_EQ(seen.size(), 300U);
   auto expected = std::vector<int>(300);

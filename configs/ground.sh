@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Writes the constant rasters of jobs whose labels come without imagery (root `ground`):
-#   configs/ground.sh [FOLDER]      default: work/ground beside the folder of jobs
+# Writes the rasters of root `ground`: constant ones for jobs whose labels come without imagery, and images without
+# georeference on made-up ground.
+#   configs/ground.sh [FOLDER [DATA]]      default: work/ground beside the folder of jobs, ../../shared/data beside this file
 set -euo pipefail
 folder=${1:-$(dirname "$0")/../work/ground}
+data=${2:-$(dirname "$0")/../../shared/data}
 mkdir -p "$folder"
 
 # NAME EPSG COLUMNS ROWS WEST NORTH EAST SOUTH
@@ -26,3 +28,23 @@ write vegas_995 4326 1300 1300 -115.209238 36.198498 -115.205728 36.194988
 write vegas_997 4326 1300 1300 -115.209238 36.205518 -115.205728 36.202008
 write vegas_998 4326 1300 1300 -115.209238 36.209028 -115.205728 36.205518
 write vegas_999 4326 1300 1300 -115.209238 36.212538 -115.205728 36.209028
+
+# FILE NAME WEST: 512 x 512 pixels of 30 m whose upper left is (WEST, 5000400) in zone 32; nothing if the file is not there.
+place() {
+  local file="$folder/cloudmask_$2.tif"
+  if [ -f "$file" ] || [ ! -f "$data/E-cloudmask-3-sensors/$1" ]; then return 0; fi
+  gdal_translate -q -of GTiff -a_srs EPSG:32632 -a_ullr "$3" 5000400 $(($3 + 15360)) 4985040 -co COMPRESS=DEFLATE -co TILED=YES \
+    "$data/E-cloudmask-3-sensors/$1" "$folder/.$2.tif"
+  mv "$folder/.$2.tif" "$file"
+}
+
+place sentinel2_img.tif sentinel2 499200
+place landsat7_img.tif landsat7 514560
+place sentinel2_mask.tif sentinel2_classes 499200
+place landsat7_mask.tif landsat7_classes 514560
+if [ -f "$folder/cloudmask_landsat7_classes.tif" ] && [ ! -f "$folder/cloudmask_classes.tif" ]; then
+  gdalbuildvrt -q "$folder/.classes.vrt" "$folder"/cloudmask_{sentinel2,landsat7}_classes.tif
+  gdal_translate -q -of GTiff -co COMPRESS=DEFLATE -co TILED=YES "$folder/.classes.vrt" "$folder/.classes.tif"
+  mv "$folder/.classes.tif" "$folder/cloudmask_classes.tif"
+  rm "$folder/.classes.vrt"
+fi

@@ -2,6 +2,7 @@
 // Reading tiles, overlaps, locations and views from the manifest.
 #include "index/geopackage_blob.h"
 #include "index/manifest_sql.h"
+#include "index/plan_rows.h"
 
 #include "geometry/error.h"
 
@@ -51,6 +52,11 @@ LocationRow location_of(SQLite::Statement& row) {
   return l;
 }
 
+constexpr const char* kViewColumns =
+    "SELECT location_id, tile_id, acquired, col_off, row_off, resampled, shift_px, shift_x_px, shift_y_px, valid_frac, cloud_frac, shard, "
+    "member, byte_offset, byte_length, sha256, shard FROM \"view\" ";
+constexpr const char* kViewOrder = "ORDER BY location_id, acquired, tile_id";
+
 ViewRow view_of(SQLite::Statement& row) {
   ViewRow v;
   Columns(row) >> v.location_id >> v.tile_id >> v.acquired >> v.col_off >> v.row_off >> v.resampled >> v.shift_px >> v.shift_x_px >>
@@ -77,6 +83,11 @@ std::vector<TileRow> tiles(const Manifest& m, const std::string& source, const s
            std::string(kTileColumns) + "WHERE (?1 = '' OR source = ?1) AND (?2 = '' OR status = ?2) ORDER BY tile_id",
            [&](SQLite::Statement& row) { rows.push_back(tile_of(row)); }, source, status);
   return rows;
+}
+
+void each_tile(const Manifest& m, const std::string& source, const std::string& status, const std::function<void(TileRow)>& use) {
+  each_row(m, "reading tiles", std::string(kTileColumns) + "WHERE source = ?1 AND status = ?2 ORDER BY tile_id",
+           [&](SQLite::Statement& row) { use(tile_of(row)); }, source, status);
 }
 
 std::optional<TileRow> tile(const Manifest& m, const std::string& tile_id) {
@@ -123,10 +134,14 @@ void each_ok_tile_geometry(const Manifest& m, const std::function<void(TileGeome
   });
 }
 
+void each_location(const Manifest& m, const std::function<void(LocationRow)>& use) {
+  each_row(m, "reading locations", std::string(kLocationColumns) + "ORDER BY location_id",
+           [&](SQLite::Statement& row) { use(location_of(row)); });
+}
+
 std::vector<LocationRow> locations(const Manifest& m) {
   std::vector<LocationRow> rows;
-  each_row(m, "reading locations", std::string(kLocationColumns) + "ORDER BY location_id",
-           [&](SQLite::Statement& row) { rows.push_back(location_of(row)); });
+  each_location(m, [&](LocationRow row) { rows.push_back(std::move(row)); });
   return rows;
 }
 
@@ -137,17 +152,17 @@ std::optional<LocationRow> location(const Manifest& m, const std::string& locati
   return found;
 }
 
+void each_view(const Manifest& m, const std::function<void(ViewRow)>& use) {
+  each_row(m, "reading views", std::string(kViewColumns) + kViewOrder, [&](SQLite::Statement& row) { use(view_of(row)); });
+}
+
 std::vector<ViewRow> views(const Manifest& m, const std::string& location_id) {
-  const std::string columns =
-      "SELECT location_id, tile_id, acquired, col_off, row_off, resampled, shift_px, shift_x_px, shift_y_px, valid_frac, cloud_frac, shard, "
-      "member, byte_offset, byte_length, sha256, shard FROM \"view\" ";
-  const std::string order = "ORDER BY location_id, acquired, tile_id";
   std::vector<ViewRow> rows;
-  const auto take = [&](SQLite::Statement& row) { rows.push_back(view_of(row)); };
+  const auto take = [&](ViewRow row) { rows.push_back(std::move(row)); };
   if (location_id.empty())
-    each_row(m, "reading views", columns + order, take);
+    each_view(m, take);
   else
-    each_row(m, "reading views", columns + "WHERE location_id = ?1 " + order, take, location_id);
+    each_row(m, "reading views", std::string(kViewColumns) + "WHERE location_id = ?1 " + kViewOrder, [&](SQLite::Statement& row) { take(view_of(row)); }, location_id);
   return rows;
 }
 

@@ -2,7 +2,7 @@
 // Periods of the year and of time.
 #include <chrono>
 #include <cmath>
-#include <cstdio>
+#include <string>
 
 #include "index/placement.h"
 #include "index/timestamp.h"
@@ -18,12 +18,12 @@ bool is_yearly(const Period& period) { return period.from.size() == 5; }
 
 /// Day of `MM-DD` in a year; 02-29 of a common year is the day after 02-28.
 std::optional<double> day_of(const std::string& date, int year) {
-  if (date.size() == 5) {
-    char text[16];
-    std::snprintf(text, sizeof text, "%04d-", year);
+  if (date.size() == 5) {  // not by text: the year before 0000 and the one after 9999 have none
+    if (!seconds_of("2000-" + date)) return std::nullopt;
     if (date == "02-29" && !std::chrono::year(year).is_leap()) return day_of("03-01", year);
-    const auto seconds = seconds_of(text + date);
-    return seconds ? std::optional(*seconds / kDay_s) : std::nullopt;
+    const auto month = std::chrono::month(static_cast<unsigned>(std::stoul(date.substr(0, 2))));
+    const auto day = std::chrono::day(static_cast<unsigned>(std::stoul(date.substr(3))));
+    return static_cast<double>(sys_days(std::chrono::year(year) / month / day).time_since_epoch().count());
   }
   const auto seconds = date.size() == 10 ? seconds_of(date) : std::nullopt;
   return seconds ? std::optional(*seconds / kDay_s) : std::nullopt;

@@ -2,6 +2,8 @@
 // Rows of tile_grid: written, listed, and masks decoded.
 #include "index/tile_grids.h"
 
+#include "index/plan_rows.h"
+
 #include "geometry/error.h"
 #include "index/manifest_sql.h"
 
@@ -55,6 +57,12 @@ std::vector<TileGridRow> tile_grids(const Manifest& m, const std::string& source
   else
     each_row(m, "reading grids of tiles", kGridColumns + ("JOIN tile t ON t.tile_id = g.tile_id WHERE t.source = ?1 " + order), take, source);
   return rows;
+}
+
+void each_tile_grid(const Manifest& m, const std::string& source, const std::function<void(TileGridRow)>& use) {
+  if (!has_grids(m)) return;
+  each_row(m, "reading grids of tiles", std::string(kGridColumns) + "JOIN tile t ON t.tile_id = g.tile_id WHERE t.source = ?1 ORDER BY g.tile_id",
+           [&](SQLite::Statement& row) { use(grid_of(row)); }, source);
 }
 
 std::optional<TileGridRow> tile_grid(const Manifest& m, const std::string& tile_id) {

@@ -89,20 +89,40 @@ std::vector<std::pair<std::size_t, std::size_t>> cut_into_shards(std::span<const
   return ranges;
 }
 
+/// A member takes some 150 bytes while its shard is open: millions are open at once.
 struct ShardWriter::State {
+  struct Form {
+    std::optional<DType> dtype;
+    std::vector<std::int64_t> shape;
+    bool operator==(const Form&) const = default;
+  };
+  struct Member {
+    std::string name;
+    std::uint32_t key_length = 0, form = 0;
+  };
   std::filesystem::path file;
-  std::vector<MemberSpec> members;
+  std::vector<Form> forms;
+  std::vector<Member> members;
   ShardLayout layout;
   PendingFile tar;
-  std::vector<WrittenMember> written;
+  std::vector<Digest> digests;
   std::vector<std::atomic<bool>> is_there;
 
-  State(const std::filesystem::path& target, std::vector<MemberSpec> specs)
-      : file(target), members(std::move(specs)), layout(layout_shard(members)), tar(target),
-        written(members.size()), is_there(members.size()) {}
+  State(const std::filesystem::path& target, std::span<const MemberSpec> specs)
+      : file(target), layout(layout_shard(specs)), tar(target), digests(specs.size()), is_there(specs.size()) {
+    members.reserve(specs.size());
+    for (const auto& spec : specs) members.push_back({spec.name, static_cast<std::uint32_t>(spec.key.size()), form_of({spec.dtype, spec.shape})});
+  }
+
+  std::uint32_t form_of(Form form) {
+    const auto found = std::ranges::find(forms, form);
+    if (found != forms.end()) return static_cast<std::uint32_t>(found - forms.begin());
+    forms.push_back(std::move(form));
+    return static_cast<std::uint32_t>(forms.size() - 1);
+  }
 
   void put(std::size_t index, std::span<const std::byte> head, std::span<const std::byte> body) {
-    const MemberSpec& member = members[index];
+    const Member& member = members[index];
     const MemberLayout place = layout.members[index];
     if (is_there[index].exchange(true)) throw Error::failed("member " + member.name + " was put twice into " + file.string());
     if (TW_FAILPOINT("shard.put")) throw Error::failed(io_failure("write", file, errno, place.length));
@@ -113,21 +133,28 @@ struct ShardWriter::State {
     Sha256 hash;
     hash.update(head);
     hash.update(body);
-    written[index] = {.name = member.name, .offset = place.offset, .length = place.length, .sha256 = hex(hash.finish())};
+    digests[index] = hash.finish();
   }
 
-  [[nodiscard]] std::string index() const {
+  [[nodiscard]] std::vector<WrittenMember> written() const {
+    std::vector<WrittenMember> out;
+    for (std::size_t i = 0; i < members.size(); ++i)
+      out.push_back({.name = members[i].name, .offset = layout.members[i].offset, .length = layout.members[i].length, .sha256 = hex(digests[i])});
+    return out;
+  }
+
+  [[nodiscard]] std::string index(std::span<const WrittenMember> written) const {
     std::vector<IndexEntry> entries;
     for (std::size_t i = 0; i < members.size(); ++i)
-      entries.push_back({.key = members[i].key, .member = members[i].name, .offset = written[i].offset,
-                         .length = written[i].length, .dtype = members[i].dtype, .shape = members[i].shape,
+      entries.push_back({.key = members[i].name.substr(0, members[i].key_length), .member = members[i].name, .offset = written[i].offset,
+                         .length = written[i].length, .dtype = forms[members[i].form].dtype, .shape = forms[members[i].form].shape,
                          .sha256 = written[i].sha256});
     return index_text(entries);
   }
 };
 
 ShardWriter::ShardWriter(const std::filesystem::path& file, std::vector<MemberSpec> members)
-    : state_(std::make_unique<State>(file, std::move(members))) {
+    : state_(std::make_unique<State>(file, members)) {
   const std::int64_t needed = state_->layout.bytes;
   const std::int64_t left = free_bytes(file.parent_path());
   if (TW_FAILPOINT("shard.open") || (left >= 0 && left < needed))
@@ -135,8 +162,8 @@ ShardWriter::ShardWriter(const std::filesystem::path& file, std::vector<MemberSp
   // The end blocks give the file its size; what no member covers (padding) reads as zeros.
   const std::array<std::byte, kTarEndBytes> end{};
   state_->tar.write_at(needed - kTarEndBytes, end);
-  for (std::size_t i = 0; i < state_->members.size(); ++i)
-    if (!state_->members[i].dtype) state_->put(i, {}, as_bytes(state_->members[i].text));
+  for (std::size_t i = 0; i < members.size(); ++i)
+    if (!members[i].dtype) state_->put(i, {}, as_bytes(members[i].text));
 }
 
 ShardWriter::~ShardWriter() = default;
@@ -144,12 +171,14 @@ ShardWriter::~ShardWriter() = default;
 void ShardWriter::put(std::size_t member, std::span<const std::byte> pixels) {
   if (member >= state_->members.size())
     throw Error::failed("no member " + std::to_string(member) + " in " + state_->file.string());
-  const MemberSpec& spec = state_->members[member];
-  if (!spec.dtype) throw Error::failed("member " + spec.name + " is text, not an array");
-  if (static_cast<std::int64_t>(pixels.size()) != array_bytes(spec))
-    throw Error::failed("member " + spec.name + " got " + std::to_string(pixels.size()) + " bytes, its shape needs " +
-                        std::to_string(array_bytes(spec)));
-  state_->put(member, as_bytes(npy_header(*spec.dtype, spec.shape)), pixels);
+  const auto& [name, key_length, form] = state_->members[member];
+  const auto& [dtype, shape] = state_->forms[form];
+  if (!dtype) throw Error::failed("member " + name + " is text, not an array");
+  const auto bytes = state_->layout.members[member].length - kNpyHeaderBytes;
+  if (static_cast<std::int64_t>(pixels.size()) != bytes)
+    throw Error::failed("member " + name + " got " + std::to_string(pixels.size()) + " bytes, its shape needs " +
+                        std::to_string(bytes));
+  state_->put(member, as_bytes(npy_header(*dtype, shape)), pixels);
 }
 
 WrittenShard ShardWriter::publish() {
@@ -157,9 +186,9 @@ WrittenShard ShardWriter::publish() {
     if (!state_->is_there[i])
       throw Error::failed("cannot publish " + state_->file.string() + ": member " + state_->members[i].name + " is missing");
   if (TW_FAILPOINT("shard.before_publish")) throw Error::failed(io_failure("publish", state_->file, errno));
-  WrittenShard result{.file = state_->file, .tar = state_->tar.publish(), .members = state_->written};
+  WrittenShard result{.file = state_->file, .tar = state_->tar.publish(), .members = state_->written()};
   if (TW_FAILPOINT("shard.after_tar")) throw Error::failed(io_failure("publish", state_->file, errno));
-  publish_file(index_file(state_->file), state_->index());
+  publish_file(index_file(state_->file), state_->index(result.members));
   if (TW_FAILPOINT("shard.after_index")) throw Error::failed(io_failure("publish", state_->file, errno));
   return result;
 }

@@ -89,12 +89,13 @@ Json parse_file(const std::filesystem::path& file) {
 }  // namespace
 
 std::string format_row(const SampleRow& row) {
-  const bool has_mask = row.mask_shard != "-";
+  const bool has_view = row.shard != "-", has_mask = row.mask_shard != "-";
+  const auto number = [](bool is_there, std::int64_t value) { return is_there ? std::to_string(value) : "-"; };
   std::ostringstream out;
   out << row.sample << '\t' << row.location << '\t' << row.input << '\t' << row.view << '\t'
-      << row.acquired << '\t' << row.shard << '\t' << row.offset << '\t' << row.length << '\t'
-      << row.mask_shard << '\t' << (has_mask ? std::to_string(row.mask_offset) : "-") << '\t'
-      << (has_mask ? std::to_string(row.mask_length) : "-") << '\t' << row.target << '\t'
+      << row.acquired << '\t' << row.shard << '\t' << number(has_view, row.offset) << '\t'
+      << number(has_view, row.length) << '\t' << row.mask_shard << '\t'
+      << number(has_mask, row.mask_offset) << '\t' << number(has_mask, row.mask_length) << '\t' << row.target << '\t'
       << number_text(row.weight);
   return out.str();
 }

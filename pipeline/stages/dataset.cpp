@@ -70,11 +70,18 @@ void make_dataset(const StageInput& in, const RunContext& context, const std::st
   shard::publish_file(folder / "dataset.json", learn::format_dataset(dataset));
 }
 
+/// Rows that mark a view that is not there (views: all).
+std::int64_t missing_views(const SampleSet& set) {
+  std::int64_t count = 0;
+  for (const auto& sample : set.samples) count += std::ranges::count_if(sample.rows, [](const auto& row) { return row.shard == "-"; });
+  return count;
+}
+
 void count(StageReport& report, const std::string& name, const SampleSet& set) {
   for (const char* part : kParts) report.counts.emplace_back(name + "." + part, samples_in(set, part));
   const std::pair<const char*, std::int64_t> left_out[] = {
       {"guard", set.guard},           {"without_part", set.without_part}, {"outside_subset", set.outside_subset},
-      {"no_mask", set.without_mask},  {"no_input", set.without_input},    {"all_ignore", set.all_ignore}, {"views_without_label", set.views_without_label}};
+      {"no_mask", set.without_mask},  {"no_input", set.without_input},    {"all_ignore", set.all_ignore}, {"views_without_label", set.views_without_label}, {"missing_views", missing_views(set)}};
   for (const auto& [what, number] : left_out)
     if (number > 0) report.counts.emplace_back(name + "." + what, number);
 }

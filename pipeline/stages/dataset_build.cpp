@@ -25,7 +25,7 @@ int largest_edge(const SampleSet& set, int input, PixelRatio ratio, std::size_t 
   for (const auto& sample : set.samples)
     for (const auto& row : sample.rows) {
       const std::int64_t width = std::int64_t{sample.width_px} * ratio.fine / ratio.coarse;
-      if (row.input == input && width > 0)
+      if (row.input == input && row.shard != "-" && width > 0)
         edge = std::max({edge, width, (row.length - shard::kNpyHeaderBytes) / static_cast<std::int64_t>(pixel_bytes) / width});
     }
   return static_cast<int>(edge);
@@ -62,7 +62,7 @@ std::vector<MemberRef> members_of(const SampleSet& set, int input, const std::st
     for (const auto& row : sample.rows) {
       if (!part.empty() && sample.part != part) continue;
       if (input < 0) members.insert({row.mask_shard, row.mask_offset, row.mask_length});
-      else if (row.input == input) members.insert({row.shard, row.offset, row.length});
+      else if (row.input == input && row.shard != "-") members.insert({row.shard, row.offset, row.length});
     }
   return {members.begin(), members.end()};
 }

@@ -69,14 +69,36 @@ const ViewRow& least_cloudy(const std::vector<const ViewRow*>& views) {
 using ViewsByInput =
     std::vector<std::vector<const ViewRow*>>;  ///< [input], in order (acquired, tile_id)
 
-/// The views that make each sample of one location: [sample][row] = (input, view).
-std::vector<std::vector<std::pair<int, const ViewRow*>>> samples_of(const ViewsByInput& views,
-                                                                    const std::string& mode) {
-  std::vector<std::vector<std::pair<int, const ViewRow*>>> out;
+/// The views that make one sample: [row] = (input, view); nullptr marks one that is missing.
+using ChosenViews = std::vector<std::pair<int, const ViewRow*>>;
+
+/// Stacked: with periods a row a period (or more, where views of an earlier plan stay), then views
+/// of no period; else every view. What no view shows is a row without one.
+void add_stack(const std::vector<const ViewRow*>& views, int input, const std::vector<index::Period>& periods, ChosenViews& rows) {
+  if (periods.empty() && views.empty()) return void(rows.emplace_back(input, nullptr));
+  const auto period_of = [&](const ViewRow& view) {
+    std::size_t n = 0;
+    while (n < periods.size() && !(view.acquired && index::days_from_middle(periods[n], *view.acquired))) ++n;
+    return n;
+  };
+  for (std::size_t n = 0; n <= periods.size(); ++n) {
+    const auto before = rows.size();
+    for (const auto* view : views)
+      if (period_of(*view) == n) rows.emplace_back(input, view);
+    if (n < periods.size() && rows.size() == before) rows.emplace_back(input, nullptr);
+  }
+}
+
+/// The samples of one location.
+std::vector<ChosenViews> samples_of(const ViewsByInput& views, const std::string& mode, const std::vector<index::Period>& periods) {
+  std::vector<ChosenViews> out;
   if (mode == "all" || mode == "pairs") {
     auto& rows = out.emplace_back();
-    for (std::size_t input = 0; input < views.size(); ++input)
-      for (const auto* view : views[input]) rows.emplace_back(static_cast<int>(input), view);
+    for (std::size_t input = 0; input < views.size(); ++input) {
+      if (mode == "all") add_stack(views[input], static_cast<int>(input), periods, rows);
+      else
+        for (const auto* view : views[input]) rows.emplace_back(static_cast<int>(input), view);
+    }
     return out;
   }
   std::vector<const ViewRow*> first = views[0];
@@ -91,17 +113,18 @@ std::vector<std::vector<std::pair<int, const ViewRow*>>> samples_of(const ViewsB
   return out;
 }
 
-learn::SampleRow row_of(const std::string& sample, const ViewRow& view, int input,
+/// `view` nullptr: a missing one, "-" in its columns.
+learn::SampleRow row_of(const std::string& sample, const std::string& location_id, const ViewRow* view, int input,
                         const SampleLabel& label) {
   learn::SampleRow row;
   row.sample = sample;
-  row.location = view.location_id;
+  row.location = location_id;
   row.input = input;
-  row.view = view_name(view);
-  row.acquired = view.acquired.value_or("-");
-  row.shard = view.place->shard;
-  row.offset = view.place->byte_offset;
-  row.length = view.place->byte_length;
+  row.view = view ? view_name(*view) : "-";
+  row.acquired = view ? view->acquired.value_or("-") : "-";
+  row.shard = view ? view->place->shard : "-";
+  row.offset = view ? view->place->byte_offset : 0;
+  row.length = view ? view->place->byte_length : 0;
   row.target = label.value;
   if (label.mask) {
     row.mask_shard = label.mask->place->shard;
@@ -144,6 +167,7 @@ class Chooser {
  public:
   Chooser(const Job& job, const index::Manifest& manifest, const DatasetConfig& config, Scope scope)
       : pairs_(job.views ? job.views->pairs : std::vector<index::PairRule>{}),
+        periods_(job.views ? job.views->periods : std::vector<index::Period>{}),
         config_(config),
         scope_(scope),
         subset_(subset_of(job, manifest, config)),
@@ -168,7 +192,8 @@ class Chooser {
       if (!choice.label) return without_label(location, choice);
     }
     auto by_input = inputs_of(views);
-    for (std::size_t i = 0; i < by_input.size(); ++i)
+    const std::size_t needed = config_.views == "all" ? 1 : by_input.size();  // the others may be marked as missing
+    for (std::size_t i = 0; i < needed; ++i)
       if (by_input[i].empty())
         return leave_out(set_.without_input, location, Reason::no_partner,
                          "no view of " + config_.inputs[i].source);
@@ -225,7 +250,7 @@ class Chooser {
   /// Every row carries the label of its own view, rows of further inputs that of the sample's first.
   void add_samples(const LocationRow& location, const ViewsByInput& views, const std::map<const ViewRow*, SampleLabel>& labels,
                    const std::string& part) {
-    for (const auto& chosen : samples_of(views, config_.views)) {
+    for (const auto& chosen : samples_of(views, config_.views, periods_)) {
       if (const auto missing = missing_partner(chosen)) {
         leave_out(set_.without_input, location, Reason::no_partner, *missing);
         continue;
@@ -236,16 +261,16 @@ class Chooser {
       auto& sample = set_.samples.emplace_back();
       sample.part = part;
       sample.width_px = location.size_px;
-      const auto first = labels.find(chosen[0].second);
+      const auto first = labels.find(views[0].front());
       for (const auto& [input, view] : chosen) {
         const auto own = labels.find(view);
-        sample.rows.push_back(row_of(name, *view, input, own != labels.end() ? own->second : first != labels.end() ? first->second : SampleLabel{}));
+        sample.rows.push_back(row_of(name, location.location_id, view, input, own != labels.end() ? own->second : first != labels.end() ? first->second : SampleLabel{}));
       }
     }
   }
 
   /// views.pairs: a view and the nearest of another source that lies too far away in time are no sample.
-  [[nodiscard]] std::optional<std::string> missing_partner(const std::vector<std::pair<int, const ViewRow*>>& chosen) const {
+  [[nodiscard]] std::optional<std::string> missing_partner(const ChosenViews& chosen) const {
     if (config_.views == "all" || config_.views == "pairs") return std::nullopt;
     const auto& first = *chosen[0].second;
     for (const auto& [input, view] : chosen)
@@ -260,6 +285,7 @@ class Chooser {
   }
 
   std::vector<index::PairRule> pairs_;
+  std::vector<index::Period> periods_;
   const DatasetConfig& config_;
   Scope scope_;
   std::optional<std::set<std::string>> subset_;

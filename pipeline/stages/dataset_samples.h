@@ -42,7 +42,8 @@ enum class Scope { dataset, all };
 ///   latest  the newest view; best: the least cloudy, then the newest; sample `<location_id>`
 ///   all, pairs  every view is a row of the one sample `<location_id>`
 /// Further inputs give the view nearest in time to that of the first (all and pairs: all of
-/// theirs); a location that lacks an input is left out. Views of the first input whose date fits no
+/// theirs); a location that lacks an input is left out, but for `all`, which marks it with a row whose
+/// shard is "-", and with periods each period that no view of an input shows. Views of the first input whose date fits no
 /// label (see DatasetLabels) are taken out before any is chosen. A location without a part is left out if
 /// any location has one, else all is train. `subset` filters train only.
 /// Throws Error::config for what the job asks and the workspace does not have.

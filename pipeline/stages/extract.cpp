@@ -13,6 +13,7 @@
 #include <set>
 
 #include "geometry/error.h"
+#include "index/plan_rows.h"
 #include "index/shard/commit.h"
 #include "index/shard/posix_io.h"
 #include "index/shard/sha256.h"
@@ -30,6 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kShardsAPass = 256;                        ///< open files at once
+constexpr std::size_t kMemberBytes = 256;                        ///< of memory that a member takes while its shard is open
 constexpr std::size_t kLeastTaskBytes = std::size_t{32} << 20;   ///< below this, fewer tiles at once
 
 /// One tile on its way through the pipeline.
@@ -44,12 +46,7 @@ class Pass {
  public:
   Pass(const StageInput& in, const RunContext& context, const SeriesPlan& plan, std::size_t begin, std::size_t end)
       : in_(in), context_(context), plan_(plan), begin_(begin), end_(end), next_(begin) {
-    for (std::size_t s = begin; s < end; ++s) {
-      const auto& members = plan.shards[s].members;
-      missing_.push_back(std::count_if(members.begin(), members.end(), [](const auto& m) { return m.dtype.has_value(); }));
-    }
-    for (std::size_t v = 0; v < plan.views.size(); ++v)
-      if (plan.views[v].shard >= begin && plan.views[v].shard < end) views_of_[plan.views[v].shard].push_back(v);
+    for (std::size_t s = begin; s < end; ++s) missing_.push_back(plan.shards()[s].view_end - plan.shards()[s].view);
   }
 
   void run() {
@@ -72,25 +69,28 @@ class Pass {
  private:
   void open_writers() {
     std::int64_t needed = 0;
-    for (std::size_t s = begin_; s < end_; ++s) needed += shard::layout_shard(plan_.shards[s].members).bytes;
+    for (std::size_t s = begin_; s < end_; ++s) needed += plan_.shards()[s].bytes;
     const fs::path folder = in_.workspace / "shards";
     const std::int64_t left = shard::free_bytes(folder);
     if (left >= 0 && left < needed)
-      throw Error::failed("cannot write the shards of " + plan_.source + " to " + folder.string() + ": " + std::to_string(needed) +
+      throw Error::failed("cannot write the shards of " + plan_.source() + " to " + folder.string() + ": " + std::to_string(needed) +
                           " bytes are needed, " + std::to_string(left) + " are free; free some space and run the same command again");
     for (std::size_t s = begin_; s < end_; ++s)
-      writers_.push_back(std::make_unique<shard::ShardWriter>(in_.workspace / plan_.shards[s].path, plan_.shards[s].members));
+      writers_.push_back(std::make_unique<shard::ShardWriter>(in_.workspace / plan_.shards()[s].path, plan_.members(s)));
   }
 
   /// The next tile that has windows in this pass.
   std::shared_ptr<TileTask> next_task(tbb::flow_control& flow) {
-    for (; next_tile_ < plan_.tiles.size(); ++next_tile_) {
-      const auto& [tile_id, all] = plan_.tiles[next_tile_];
+    for (; next_tile_ < plan_.tile_count(); ++next_tile_) {
       std::vector<WindowToCut> windows;
-      for (const auto& window : all)
-        if (window.shard >= begin_ && window.shard < end_) windows.push_back(window);
+      {
+        const std::lock_guard lock(manifest_use_);
+        for (const auto view : plan_.views_of_tile(next_tile_))
+          if (plan_.shard_of(view) >= begin_ && plan_.shard_of(view) < end_) windows.push_back(plan_.window(view));
+      }
       if (windows.empty()) continue;
       context_.check_stop();
+      const auto& tile_id = plan_.tile_id(next_tile_);
       ++next_tile_;
       return open(tile_id, std::move(windows));
     }
@@ -111,9 +111,9 @@ class Pass {
   std::shared_ptr<TileTask> cut(const std::shared_ptr<TileTask>& task, std::size_t memory_bytes) {
     return on_tile(task->path, [&] {
       std::map<std::string, TileReader> grounds;
-      const double pixel_m = in_.job.source(plan_.source).resolution_m.value_or(in_.job.grid.resolution_m);
+      const double pixel_m = in_.job.source(plan_.source()).resolution_m.value_or(in_.job.grid.resolution_m);
       const CutSettings settings{.kernel = in_.job.extract.resampling, .memory_bytes = memory_bytes,
-                                 .derivation = derivation(in_.job.source(plan_.source).channels, pixel_m),
+                                 .derivation = derivation(in_.job.source(plan_.source()).channels, pixel_m),
                                  .ground = [&](const WindowToCut& window) { return ground_heights(window, grounds, memory_bytes); }};
       cut_windows(task->reader, task->windows, settings, [&](const WindowToCut& window, std::span<const std::byte> pixels) {
         context_.check_stop();
@@ -170,24 +170,24 @@ class Pass {
     check_unchanged(task);
     for (const auto& window : task.windows) --missing_[window.shard - begin_];
     while (next_ < end_ && missing_[next_ - begin_] == 0) publish_next();
-    context_.on_progress({.stage = "extract", .unit = plan_.source + " tiles", .done = static_cast<std::int64_t>(next_tile_),
-                          .total = static_cast<std::int64_t>(plan_.tiles.size())});
+    context_.on_progress({.stage = "extract", .unit = plan_.source() + " tiles", .done = static_cast<std::int64_t>(next_tile_),
+                          .total = static_cast<std::int64_t>(plan_.tile_count())});
   }
 
   void publish_next() {
     auto& writer = writers_[next_ - begin_];
+    const auto& planned = plan_.shards()[next_];
     const shard::WrittenShard written = writer->publish();
     writer.reset();
     const std::lock_guard lock(manifest_use_);
     in_.manifest.in_transaction([&] {
-      for (const std::size_t v : views_of_[next_]) {
-        const PlannedView& view = plan_.views[v];
-        const shard::WrittenMember& member = written.members[view.member];
-        set_view_place(in_.manifest, view.location_id, view.tile_id,
-                       {.shard = plan_.shards[next_].path, .member = member.name, .byte_offset = member.offset,
+      for (auto view = planned.view; view < planned.view_end; ++view) {
+        const shard::WrittenMember& member = written.members[plan_.member_of(view)];
+        set_view_place(in_.manifest, plan_.location_of(view), plan_.tile_of(view),
+                       {.shard = planned.path, .member = member.name, .byte_offset = member.offset,
                         .byte_length = member.length, .sha256 = member.sha256});
       }
-      take_shard_number(in_.manifest, plan_.source, plan_.shards[next_].path);
+      take_shard_number(in_.manifest, plan_.source(), planned.path);
     });
     ++next_;
   }
@@ -199,7 +199,6 @@ class Pass {
   std::atomic<std::size_t> next_tile_ = 0;
   std::vector<std::unique_ptr<shard::ShardWriter>> writers_;
   std::vector<std::int64_t> missing_;                        ///< views not yet cut, per shard of this pass
-  std::map<std::size_t, std::vector<std::size_t>> views_of_; ///< indices of plan.views, per shard
   std::mutex manifest_use_;                                  ///< source and sink of the pipeline may run at once
 };
 
@@ -230,16 +229,27 @@ void forget_outdated_places(const StageInput& in, const std::string& source) {
 StageReport report_of(const StageInput& in) {
   std::int64_t views = 0, copied = 0, resampled = 0, bytes = 0;
   std::set<std::string> shards;
-  for (const auto& view : index::views(in.manifest)) {
-    if (!view.place) continue;
+  index::each_view(in.manifest, [&](const auto& view) {
+    if (!view.place) return;
     ++views;
     ++(view.resampled ? resampled : copied);
     bytes += view.place->byte_length;
     shards.insert(view.place->shard);
-  }
+  });
   return {.counts = {{"views", views}, {"copied", copied}, {"resampled", resampled},
                      {"shards", static_cast<std::int64_t>(shards.size())}, {"bytes", bytes}},
           .notes = {}};
+}
+
+/// Shards from `begin` on that may be open together.
+std::size_t end_of_pass(const SeriesPlan& plan, std::size_t begin, std::size_t memory_bytes) {
+  std::size_t end = begin, members = 0;
+  for (; end < plan.shards().size() && end - begin < kShardsAPass; ++end) {
+    const auto& shard = plan.shards()[end];
+    members += shard.view_end - shard.view + shard.location_end - shard.location;
+    if (end > begin && members * kMemberBytes > memory_bytes / 4) break;
+  }
+  return end;
 }
 
 }  // namespace
@@ -252,8 +262,10 @@ StageReport run_extract(const StageInput& in, const RunContext& context) {
     forget_outdated_places(in, source);
     remove_unrecorded(in, source, recorded_shards(in, source));
     const SeriesPlan plan = plan_series(in, source);
-    for (std::size_t begin = 0; begin < plan.shards.size(); begin += kShardsAPass)
-      Pass(in, context, plan, begin, std::min(begin + kShardsAPass, plan.shards.size())).run();
+    for (std::size_t begin = 0, end = 0; begin < plan.shards().size(); begin = end) {
+      end = end_of_pass(plan, begin, context.memory_bytes);
+      Pass(in, context, plan, begin, end).run();
+    }
   }
   return report_of(in);
 }

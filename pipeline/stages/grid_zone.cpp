@@ -29,13 +29,13 @@ int named_zone(const std::string& zone) {
 
 /// EPSG that all tiles share if it can be the zone, else 0.
 int shared_zone(const std::vector<PlacedTile>& tiles) {
-  const int epsg = tiles.empty() ? 0 : tiles.front().grid.crs.epsg();
+  const int epsg = tiles.empty() ? 0 : tiles.front().grid.crs->epsg();
   for (const auto& tile : tiles)
-    if (tile.grid.crs.epsg() != epsg) return 0;
+    if (tile.grid.crs->epsg() != epsg) return 0;
   return epsg != 0 && geometry::Crs::from_epsg(epsg).is_metric() ? epsg : 0;
 }
 
-bool is_on_resolution(const SourceGrid& grid, double resolution_m) {
+bool is_on_resolution(const PlacedGrid& grid, double resolution_m) {
   const auto& a = grid.affine;
   return a.is_north_up() && std::abs(a.a - resolution_m) <= kSameResolution * resolution_m &&
          std::abs(-a.e - resolution_m) <= kSameResolution * resolution_m;
@@ -66,7 +66,7 @@ geometry::Lattice lattice_of_zone(const index::Manifest& manifest, const GridCon
   }
   std::vector<geometry::MapXY> origins;  // of tiles on this resolution
   for (const auto n : members)
-    if (tiles[n].grid.crs.epsg() == epsg && is_on_resolution(tiles[n].grid, tiles[n].resolution_m > 0 ? tiles[n].resolution_m : grid.resolution_m))
+    if (tiles[n].grid.crs->epsg() == epsg && is_on_resolution(tiles[n].grid, tiles[n].resolution_m > 0 ? tiles[n].resolution_m : grid.resolution_m))
       origins.push_back({tiles[n].grid.affine.c, tiles[n].grid.affine.f});
   const auto frozen = frozen_origin(manifest, epsg, grid.resolution_m);
   lattice.origin = frozen ? *frozen : index::most_common_phase(origins, grid.resolution_m * step);

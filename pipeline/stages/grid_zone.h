@@ -2,7 +2,9 @@
 // Which CRS zone each tile belongs to and the lattice of each zone.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,10 +16,19 @@
 
 namespace tilewright::pipeline {
 
-/// A tile and its pixel grid, as its files say.
+/// A pixel grid; tiles of one system share it.
+struct PlacedGrid {
+  geometry::Affine affine;
+  std::int64_t width = 0, height = 0;
+  std::shared_ptr<const geometry::Crs> crs;
+  operator SourceGrid() const { return {affine, width, height, *crs}; }
+};
+
+/// A tile and its pixel grid, as its files say. Of the parts of its outline only the boxes, as two
+/// corners each, and no hash: an archive has many tiles.
 struct PlacedTile {
   index::TileRow row;
-  SourceGrid grid;
+  PlacedGrid grid;
   geometry::LonLat centre;
   double resolution_m = 0;  ///< of its pixels in samples; 0 = the grid's
 };

@@ -5,7 +5,9 @@
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <span>
 
+#include "index/plan_rows.h"
 #include "index/shard/sha256.h"
 #include "pipeline/config/load.h"
 #include "pipeline/runner/stage_key.h"
@@ -46,11 +48,12 @@ std::string content_of(const index::TileRow& row, std::span<const index::TileFil
   return shard::hex(hash.finish()).substr(0, 32);
 }
 
-std::map<std::string, std::string> contents_of(const index::Manifest& manifest, std::span<const index::TileRow> tiles) {
-  std::map<std::string, std::vector<index::TileFileRow>> files;
-  for (auto& file : index::tile_files(manifest)) files[file.tile_id].push_back(std::move(file));
+std::map<std::string, std::string> contents_of(const StageInput& in) {
   std::map<std::string, std::string> contents;
-  for (const auto& row : tiles) contents[row.tile_id] = content_of(row, files[row.tile_id]);
+  for (const auto& source : in.job.view_sources())
+    index::each_tile(in.manifest, source, "ok", [&](const index::TileRow& row) {
+      contents[row.tile_id] = content_of(row, index::tile_files(in.manifest, row.tile_id));
+    });
   return contents;
 }
 
@@ -100,9 +103,9 @@ void compare_tiles(const index::Manifest& manifest, PlanHistory& history) {
 
 }  // namespace
 
-PlanHistory plan_history(const StageInput& in, std::span<const index::TileRow> tiles) {
+PlanHistory plan_history(const StageInput& in) {
   PlanHistory history;
-  history.contents = contents_of(in.manifest, tiles);
+  history.contents = contents_of(in);
   const auto key = settings_of(in.job);
   history.settings = parts_json(key);
   shard::Sha256 hash;

@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -25,10 +24,12 @@ struct PlanHistory {
 
   /// Its views have to be found: it is not in the earlier plan as it is now.
   [[nodiscard]] bool is_new(const std::string& tile_id) const { return added.contains(tile_id) || changed.contains(tile_id); }
+  /// Views of it may stay as they are.
+  [[nodiscard]] bool stays(const std::string& tile_id) const { return contents.contains(tile_id) && !changed.contains(tile_id); }
 };
 
-/// `tiles`: the ok tiles of the sources that are seen.
-PlanHistory plan_history(const StageInput& in, std::span<const index::TileRow> tiles);
+/// Looks at the ok tiles of the sources that are seen.
+PlanHistory plan_history(const StageInput& in);
 
 /// Remembers the plan with its report; belongs into the transaction that writes the plan.
 void record_plan(index::Manifest& manifest, const PlanHistory& history, const StageReport& report);

@@ -109,7 +109,7 @@ class Prediction {
         const auto grid = grid_of(reader);
         const auto centre = geometry::geographic(grid.affine.map_from_pixel({double(grid.width) / 2, double(grid.height) / 2}), grid.crs);
         if (!centre) throw index::ItemError(index::Reason::not_mappable, "its centre has no longitude and latitude");
-        placed.push_back({row, grid, *centre});
+        placed.push_back({row, {grid.affine, grid.width, grid.height, std::make_shared<const geometry::Crs>(grid.crs)}, *centre});
       } catch (const index::ItemError& error) {
         fail(tile, error);
       }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "index/plan_rows.h"
+
 namespace tilewright::pipeline {
 namespace {
 
@@ -39,61 +41,69 @@ std::string views_text(std::size_t count) { return std::to_string(count) + (coun
 }  // namespace
 
 PlanGrowth::PlanGrowth(const StageInput& in, const PlanHistory& history, const std::vector<PlacedTile>& tiles, bool everything)
-    : in_(in), history_(history) {
-  for (auto& row : index::locations(in.manifest)) {
-    const auto key = geometry::parse_location_id(row.location_id);  // none for a pre-cut chip
-    KeptLocation kept{.row = std::move(row), .window = key ? key->window : geometry::LatticeWindow{}, .views = {}, .staying = {}};
-    const std::string id = kept.row.location_id;
-    kept_.emplace(id, std::move(kept));
-  }
-  for (auto& view : index::views(in.manifest))
-    if (const auto found = kept_.find(view.location_id); found != kept_.end()) found->second.views.push_back(std::move(view));
+    : in_(in), history_(history), tiles_(tiles) {
   for (const auto& tile : tiles) known_boxes_[tile.row.tile_id] = boxes_of(tile.row.geom, 0);
   read_plan(everything);
-  find_needed(tiles);
+  read_views();
+  find_needed();
+}
+
+/// Locations that lose a view, or that a changed or gone scene was rejected for.
+std::set<std::string> PlanGrowth::disturbed() const {
+  std::set<std::string> ids;
+  index::each_rejection(in_.manifest, "views", [&](const auto& rejection) {
+    const auto slash = rejection.subject.find('/');
+    if (slash == std::string::npos) return;
+    const auto tile_id = rejection.subject.substr(slash + 1);
+    if (history_.removed.contains(tile_id) || history_.changed.contains(tile_id)) ids.insert(rejection.subject.substr(0, slash));
+  });
+  index::each_view(in_.manifest, [&](const auto& view) {
+    if (!history_.stays(view.tile_id)) ids.insert(view.location_id);
+  });
+  return ids;
 }
 
 /// Sorts locations into touched and untouched ones.
 void PlanGrowth::read_plan(bool everything) {
-  std::set<std::string> disturbed;  // locations that a changed or gone scene was rejected for
-  for (const auto& rejection : index::rejections(in_.manifest, "views"))
-    if (const auto slash = rejection.subject.find('/'); slash != std::string::npos) {
-      const auto tile_id = rejection.subject.substr(slash + 1);
-      if (history_.removed.contains(tile_id) || history_.changed.contains(tile_id)) disturbed.insert(rejection.subject.substr(0, slash));
-    }
-  std::vector<std::string> untouched;
+  const auto ids = disturbed();
   Boxes fresh;
   for (const auto& [tile_id, boxes] : known_boxes_)
     if (history_.is_new(tile_id)) fresh.insert(fresh.end(), boxes.begin(), boxes.end());
-  for (auto& [id, kept] : kept_) {
-    bool is_touched = everything || disturbed.contains(id) || touch(boxes_of(kept.row.geom, kMargin), fresh);
-    for (const auto& view : kept.views) {
-      const bool stays = history_.contents.contains(view.tile_id) && !history_.changed.contains(view.tile_id);
-      if (stays) kept.staying.push_back(view.tile_id);
-      is_touched = is_touched || !stays;
-      if (history_.contents.contains(view.tile_id)) zones_of_tile_[view.tile_id].insert(kept.row.epsg);
+  ground_ = fresh;
+  index::each_location(in_.manifest, [&](const index::LocationRow& row) {
+    const auto key = geometry::parse_location_id(row.location_id);  // none for a pre-cut chip
+    const auto window = key ? key->window : geometry::LatticeWindow{};
+    const auto boxes = boxes_of(row.geom, kMargin);
+    if (!everything && !ids.contains(row.location_id) && !touch(boxes, fresh)) {
+      untouched_[row.epsg].push_back(window);
+      return;
     }
-    if (is_touched) continue;
-    untouched_[kept.row.epsg].push_back(kept.window);
-    untouched.push_back(id);
-  }
-  for (const auto& id : untouched) kept_.erase(id);
+    ground_.insert(ground_.end(), boxes.begin(), boxes.end());
+    kept_.emplace(row.location_id, KeptLocation{.epsg = row.epsg, .window = window, .views = {}, .staying = {}});
+  });
 }
 
-void PlanGrowth::find_needed(const std::vector<PlacedTile>& tiles) {
-  Boxes ground;
-  for (const auto& [id, kept] : kept_)
-    for (const auto& box : boxes_of(kept.row.geom, kMargin)) ground.push_back(box);
-  for (const auto& [tile_id, boxes] : known_boxes_)
-    if (history_.is_new(tile_id)) ground.insert(ground.end(), boxes.begin(), boxes.end());
-  for (const auto& tile : tiles)
-    if (touch(known_boxes_.at(tile.row.tile_id), ground)) needed_.insert(tile.row.tile_id);
+/// Views of touched locations, and the zones in which scenes are seen.
+void PlanGrowth::read_views() {
+  index::each_view(in_.manifest, [&](const index::ViewRow& view) {
+    if (history_.contents.contains(view.tile_id))
+      if (const auto key = geometry::parse_location_id(view.location_id)) zones_of_tile_[view.tile_id].insert(key->epsg);
+    const auto kept = kept_.find(view.location_id);
+    if (kept == kept_.end()) return;
+    kept->second.views.push_back(view.tile_id);
+    if (history_.stays(view.tile_id)) kept->second.staying.push_back(view.tile_id);
+  });
+}
+
+void PlanGrowth::find_needed() {
+  for (const auto& tile : tiles_)
+    if (touch(known_boxes_.at(tile.row.tile_id), ground_)) needed_.insert(tile.row.tile_id);
 }
 
 std::set<int> PlanGrowth::zones_in_use() const {
   std::set<int> known;
   for (const auto& [tile_id, zones] : zones_of_tile_) known.insert(zones.begin(), zones.end());
-  for (const auto& [id, kept] : kept_) known.insert(kept.row.epsg);
+  for (const auto& [id, kept] : kept_) known.insert(kept.epsg);
   for (const auto& [epsg, windows] : untouched_) known.insert(epsg);
   return known;
 }
@@ -101,7 +111,7 @@ std::set<int> PlanGrowth::zones_in_use() const {
 std::map<int, std::vector<std::size_t>> PlanGrowth::zones(const std::vector<PlacedTile>& tiles, const GridConfig& grid) const {
   const auto known = zones_in_use();
   const auto joined = [&](const PlacedTile& tile) -> int {
-    const int home = geometry::utm_epsg(tile.centre), own = tile.grid.crs.epsg();
+    const int home = geometry::utm_epsg(tile.centre), own = tile.grid.crs->epsg();
     for (const int epsg : {home, own})
       if (known.contains(epsg)) return epsg;
     for (const auto& [tile_id, zones] : zones_of_tile_)
@@ -121,28 +131,31 @@ std::map<int, std::vector<std::size_t>> PlanGrowth::zones(const std::vector<Plac
     zones[is_named ? named.begin()->first : staying].push_back(n);
   }
   std::erase_if(zones, [&](const auto& zone) {
-    return zone.second.empty() && std::ranges::none_of(kept_, [&](const auto& kept) { return kept.second.row.epsg == zone.first; });
+    return zone.second.empty() && std::ranges::none_of(kept_, [&](const auto& kept) { return kept.second.epsg == zone.first; });
   });
   return zones;
 }
 
-void PlanGrowth::settle(const KeptLocation& kept, const std::set<std::string>& seen,
+void PlanGrowth::settle(const std::string& id, const KeptLocation& kept, const std::set<std::string>& seen,
                         bool is_dropped) {
-  const auto& id = kept.row.location_id;
   if (is_dropped) dropped_.insert(id);
   else counts_[id] = static_cast<int>(seen.size());
-  for (const auto& view : kept.views) {
-    const bool stays = std::ranges::find(kept.staying, view.tile_id) != kept.staying.end() && seen.contains(view.tile_id);
-    if (is_dropped || !stays) gone_.emplace(id, view.tile_id);
+  for (const auto& tile_id : kept.views) {
+    const bool stays = std::ranges::find(kept.staying, tile_id) != kept.staying.end() && seen.contains(tile_id);
+    if (is_dropped || !stays) gone_.emplace(id, tile_id);
   }
 }
 
-void PlanGrowth::adopt(std::vector<index::LocationRow>& locations, std::vector<index::ViewRow>& views) {
+void PlanGrowth::adopt(const PlanDraft& draft) {
   std::map<std::string, std::set<std::string>> seen;
-  for (const auto& view : views) seen[view.location_id].insert(view.tile_id);
-  for (const auto& [id, kept] : kept_) settle(kept, seen[id], seen[id].empty());
-  std::erase_if(locations, [&](const auto& row) { return has_location(row.location_id); });
-  std::erase_if(views, [&](const auto& view) { return has_view(view.location_id, view.tile_id); });
+  for (std::size_t n = 0; n < draft.size(); ++n)
+    for (const auto tile : draft.tiles_of(n)) seen[draft.id(n)].insert(tiles_[tile].row.tile_id);
+  for (const auto& [id, kept] : kept_) settle(id, kept, seen[id], seen[id].empty());
+}
+
+void PlanGrowth::leave_out_known(PlanDraft& draft) const {
+  draft.leave_out([&](const std::string& id) { return has_location(id); },
+                  [&](const std::string& id, const std::string& tile_id) { return has_view(id, tile_id); });
 }
 
 std::vector<std::string> PlanGrowth::staying(const std::string& location_id) const {
@@ -150,26 +163,26 @@ std::vector<std::string> PlanGrowth::staying(const std::string& location_id) con
   return found == kept_.end() ? std::vector<std::string>{} : found->second.staying;
 }
 
-std::vector<index::LocationRow> PlanGrowth::staying_locations() const {
-  auto rows = index::locations(in_.manifest);
-  std::erase_if(rows, [&](const auto& row) { return dropped_.contains(row.location_id); });
-  return rows;
+void PlanGrowth::each_staying_location(const std::function<void(index::LocationRow)>& use) const {
+  index::each_location(in_.manifest, [&](index::LocationRow row) {
+    if (!dropped_.contains(row.location_id)) use(std::move(row));
+  });
 }
 
-std::vector<index::ViewRow> PlanGrowth::staying_views() const {
-  auto rows = index::views(in_.manifest);
-  std::erase_if(rows, [&](const auto& row) { return gone_.contains({row.location_id, row.tile_id}); });
-  return rows;
+void PlanGrowth::each_staying_view(const std::function<void(index::ViewRow)>& use) const {
+  index::each_view(in_.manifest, [&](index::ViewRow row) {
+    if (!gone_.contains({row.location_id, row.tile_id})) use(std::move(row));
+  });
 }
 
 index::ViewPlan PlanGrowth::grow(int epsg, std::vector<index::TileCoverage>& coverages, const index::PlannerConfig& config) {
-  std::vector<const KeptLocation*> here;
+  std::vector<std::pair<const std::string*, const KeptLocation*>> here;
   std::vector<index::KeptWindow> windows;
   std::map<std::string, std::size_t> index_of;
   for (std::size_t n = 0; n < coverages.size(); ++n) index_of[coverages[n].tile_id] = n;
   for (const auto& [id, kept] : kept_) {
-    if (kept.row.epsg != epsg) continue;
-    here.push_back(&kept);
+    if (kept.epsg != epsg) continue;
+    here.emplace_back(&id, &kept);
     auto& window = windows.emplace_back(index::KeptWindow{kept.window, {}});
     for (const auto& tile_id : kept.staying)
       if (const auto found = index_of.find(tile_id); found != index_of.end()) window.tiles.push_back(found->second);
@@ -180,10 +193,11 @@ index::ViewPlan PlanGrowth::grow(int epsg, std::vector<index::TileCoverage>& cov
   for (std::size_t n = 0; n < here.size(); ++n) {
     std::set<std::string> seen;
     for (const auto& view : plan.locations[n].views) seen.insert(coverages[view.tile].tile_id);
-    settle(*here[n], seen,
+    const auto& [id, kept] = here[n];
+    settle(*id, *kept, seen,
            seen.empty() || plan.locations[n].counted < static_cast<std::size_t>(config.min_views));
-    if (dropped_.contains(here[n]->row.location_id)) continue;
-    taken.push_back(here[n]->window);
+    if (dropped_.contains(*id)) continue;
+    taken.push_back(kept->window);
     locations.push_back(std::move(plan.locations[n]));
   }
   std::set<std::pair<std::int64_t, std::int64_t>> chosen;
@@ -219,28 +233,29 @@ std::string PlanGrowth::fate_of(const std::string& tile_id) const {
   return "the scene is " + row->status + " (" + row->reason.value_or("no reason") + ")";
 }
 
-std::vector<index::PlanChangeRow> PlanGrowth::changes(std::span<const index::LocationRow> new_locations,
-                                                      std::span<const index::ViewRow> new_views) const {
-  std::vector<index::PlanChangeRow> rows;
+void PlanGrowth::write_changes(const PlanDraft& draft) const {
   const auto add = [&](const std::string& subject, const std::string& change, const std::string& detail) {
-    rows.push_back({history_.number, subject, change, detail});
+    index::insert(in_.manifest, index::PlanChangeRow{history_.number, subject, change, detail});
   };
   for (const auto& tile_id : history_.added) add(tile_id, "added", "");
   for (const auto& tile_id : history_.changed) add(tile_id, "changed", fate_of(tile_id));
   for (const auto& tile_id : history_.removed) add(tile_id, "removed", fate_of(tile_id));
-  for (const auto& location : new_locations) add(location.location_id, "added", views_text(static_cast<std::size_t>(location.view_count)));
   for (const auto& id : dropped_) {
     const auto& kept = kept_.at(id);
     add(id, "dropped", std::to_string(kept.staying.size()) + " of " + views_text(kept.views.size()) + " could stay, min_views is " +
                            std::to_string(in_.job.views->min_views));
   }
   std::set<std::string> redone;
-  for (const auto& view : new_views) {
-    if (!kept_.contains(view.location_id) || dropped_.contains(view.location_id)) continue;  // with its location
-    const auto subject = view.location_id + "/" + view.tile_id;
-    const bool was_there = gone_.contains({view.location_id, view.tile_id});
-    if (was_there) redone.insert(subject);
-    add(subject, was_there ? "redone" : "added", was_there ? fate_of(view.tile_id) : "");
+  for (std::size_t n = 0; n < draft.size(); ++n) {
+    const auto id = draft.id(n);
+    if (draft.is_new(n)) add(id, "added", views_text(static_cast<std::size_t>(draft.view_count(n))));
+    if (!kept_.contains(id) || dropped_.contains(id)) continue;  // with its location
+    for (const auto tile : draft.tiles_of(n)) {
+      const auto& tile_id = tiles_[tile].row.tile_id;
+      const bool was_there = gone_.contains({id, tile_id});
+      if (was_there) redone.insert(id + "/" + tile_id);
+      add(id + "/" + tile_id, was_there ? "redone" : "added", was_there ? fate_of(tile_id) : "");
+    }
   }
   for (const auto& [location_id, tile_id] : gone_) {
     const auto subject = location_id + "/" + tile_id;
@@ -248,12 +263,10 @@ std::vector<index::PlanChangeRow> PlanGrowth::changes(std::span<const index::Loc
     const auto why = fate_of(tile_id);
     add(subject, "removed", !why.empty() ? why : dropped_.contains(location_id) ? "its location is dropped" : "the scene does not show the window any more");
   }
-  return rows;
 }
 
-void PlanGrowth::write(std::span<const index::LocationRow> new_locations, std::span<const index::ViewRow> new_views) const {
-  if (!history_.same)
-    for (const auto& row : changes(new_locations, new_views)) index::insert(in_.manifest, row);
+void PlanGrowth::write(const PlanDraft& draft) const {
+  if (!history_.same) write_changes(draft);
   for (const auto& [location_id, tile_id] : gone_) index::remove_view(in_.manifest, location_id, tile_id);
   for (const auto& id : dropped_) index::remove_location(in_.manifest, id);
   for (const auto& [id, count] : counts_) index::set_view_count(in_.manifest, id, count);

@@ -6,11 +6,10 @@
 #include <map>
 
 #include "geometry/error.h"
+#include "index/plan_rows.h"
 #include "index/sample.h"
 #include "index/shard/sha256.h"
 #include "pipeline/config/load.h"
-#include "pipeline/stages/label_targets.h"
-#include "pipeline/stages/split_plane.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -32,13 +31,10 @@ bool is_target(const Job& job, const std::string& name) {
 /// The value of one column at each location; "" where it has none.
 class Strata {
  public:
-  Strata(const StageInput& in, const std::vector<index::LocationRow>& locations, const std::vector<index::ViewRow>& views) : in_(in), locations_(locations) {
-    for (const auto& row : locations) places_.push_back({row.location_id, {}});
+  Strata(const StageInput& in, const std::vector<SampleCandidate>& candidates) : in_(in), candidates_(candidates) {
+    if (!needs_tiles(in.job)) return;
+    for (const auto& candidate : candidates) places_.push_back(candidate.place);
     std::ranges::sort(places_, {}, &TargetPlace::location_id);
-    for (const auto& view : views) {
-      const auto found = std::ranges::lower_bound(places_, view.location_id, {}, &TargetPlace::location_id);
-      if (found != places_.end() && found->location_id == view.location_id) found->tile_ids.push_back(view.tile_id);
-    }
   }
 
   std::map<std::string, std::string> column(const std::string& name) const {
@@ -54,28 +50,30 @@ class Strata {
         values[place.location_id] = std::to_string(least);
       }
     } else {
-      for (const auto& row : locations_) values[row.location_id] = std::to_string(name == "zone" ? row.epsg : row.view_count);
+      for (const auto& c : candidates_) values[c.place.location_id] = std::to_string(name == "zone" ? c.epsg : c.view_count);
     }
     return values;
   }
 
  private:
   const StageInput& in_;
-  const std::vector<index::LocationRow>& locations_;
+  const std::vector<SampleCandidate>& candidates_;
   std::vector<TargetPlace> places_;
 };
 
 }  // namespace
 
-std::set<std::string> sampled_locations(const StageInput& in, const std::vector<index::LocationRow>& locations,
-                                        const std::vector<index::ViewRow>& views) {
+bool needs_tiles(const Job& job) {
+  return std::ranges::any_of(job.views->sample->stratify, [&](const auto& name) { return name == "component" || is_target(job, name); });
+}
+
+std::set<std::string> sampled_locations(const StageInput& in, const std::vector<SampleCandidate>& candidates) {
   const auto& sample = *in.job.views->sample;
   std::set<std::string> earlier;
-  if (index::meta(in.manifest, kSettings) == settings_of(in))
-    for (const auto& row : index::locations(in.manifest)) earlier.insert(row.location_id);
+  if (index::meta(in.manifest, kSettings) == settings_of(in)) index::each_location(in.manifest, [&](const auto& row) { earlier.insert(row.location_id); });
   std::vector<index::SamplePlace> places;
-  for (const auto& row : locations) places.push_back({row.location_id, centre_of(row.geom), "", earlier.contains(row.location_id)});
-  const Strata strata(in, locations, views);
+  for (const auto& c : candidates) places.push_back({c.place.location_id, c.centre, "", earlier.contains(c.place.location_id)});
+  const Strata strata(in, candidates);
   for (const auto& name : sample.stratify) {
     auto values = strata.column(name);
     for (auto& place : places) place.stratum += values[place.id] + "\n";

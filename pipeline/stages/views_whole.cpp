@@ -3,12 +3,10 @@
 #include "pipeline/stages/views_whole.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <map>
 #include <set>
 
-#include "geometry/error.h"
 #include "index/coverage.h"
 #include "index/reason.h"
 #include "index/view_choice.h"
@@ -26,35 +24,6 @@ std::string percent(double frac) {
   return text;
 }
 
-index::LocationRow location_row(const std::string& id, const Chips& chips) {
-  const SourceGrid& grid = chips.front()->grid;
-  const auto w = static_cast<double>(grid.width), h = static_cast<double>(grid.height);
-  const auto outline = geometry::map_from_pixel(grid.affine, {{{{0, h}, {w, h}, {w, 0}, {0, 0}, {0, h}}, {}}});
-  index::LocationRow row;
-  row.location_id = id;
-  auto geom = geometry::geographic(outline, grid.crs);
-  if (!geom)
-    throw Error::failed("location " + id + " of " + chips.front()->row.path + " cannot be mapped to longitude and latitude; correct the file's CRS, or leave it out of `files`");
-  row.geom = std::move(*geom);
-  row.epsg = grid.crs.epsg();
-  row.ulx = grid.affine.c;
-  row.uly = grid.affine.f;
-  row.res_m = std::hypot(grid.affine.a, grid.affine.d);
-  row.size_px = static_cast<int>(grid.width);
-  row.view_count = static_cast<int>(chips.size());
-  return row;
-}
-
-index::ViewRow view_row(const std::string& id, const index::TileRow& tile) {
-  index::ViewRow view;
-  view.location_id = id;
-  view.tile_id = tile.tile_id;
-  view.acquired = tile.acquired;
-  view.cloud_frac = tile.cloud_frac;  // all pixels are valid: the tile's share is the window's
-  view.shift_px = view.shift_x_px = view.shift_y_px = 0.0;
-  return view;
-}
-
 /// The planner's view of a chip: one pixel, so that its rules of choice can be asked.
 index::TileCoverage coverage_of(const index::TileRow& row) {
   geometry::Bitmask one(1, 1);
@@ -65,7 +34,7 @@ index::TileCoverage coverage_of(const index::TileRow& row) {
 
 class WholePlanner {
  public:
-  explicit WholePlanner(const index::PlannerConfig& config) : config_(config) { config_.patch_px = 1; }
+  WholePlanner(const std::vector<PlacedTile>& tiles, const index::PlannerConfig& config) : first_(tiles.data()), config_(config) { config_.patch_px = 1; }
 
   void take(const std::string& id, const Chips& chips, const std::vector<std::string>& staying) {
     const auto first = plan_.rejections.size();
@@ -100,9 +69,9 @@ class WholePlanner {
     const auto choice = chooser.choose(std::move(seen));
     Chips kept;
     for (const auto& view : choice.kept) kept.push_back(clear[set.index(view.rank)]);
-    plan_.locations.push_back(location_row(id, kept));
-    crs_.insert(kept.front()->grid.crs.wkt());
-    for (const auto* chip : kept) plan_.views.push_back(view_row(id, chip->row));
+    crs_.insert(kept.front()->grid.crs->wkt());
+    auto& tiles = plan_.locations.emplace_back();
+    for (const auto* chip : kept) tiles.push_back(static_cast<std::size_t>(chip - first_));
     for (const auto& left_out : choice.left_out)
       if (left_out.rank) reject(*clear[set.index(*left_out.rank)], left_out.reason, left_out.detail);
     for (auto n = first; n < plan_.rejections.size(); ++n) plan_.rejections[n].subject = id + "/" + plan_.rejections[n].subject;
@@ -143,6 +112,7 @@ class WholePlanner {
     return false;
   }
 
+  const PlacedTile* first_;
   index::PlannerConfig config_;
   WholePlan plan_;
   std::set<std::string> crs_;
@@ -154,7 +124,7 @@ WholePlan plan_whole(const std::vector<PlacedTile>& tiles, const index::PlannerC
                      const StayingTiles& staying) {
   std::map<std::string, Chips> by_grid;
   for (const auto& tile : tiles) by_grid[whole_location_id(tile.grid)].push_back(&tile);
-  WholePlanner planner(config);
+  WholePlanner planner(tiles, config);
   for (const auto& [id, chips] : by_grid) planner.take(id, chips, staying(id));
   return planner.finish();
 }

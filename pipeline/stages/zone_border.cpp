@@ -133,6 +133,8 @@ HomeColumns home_columns(const geometry::Lattice& lattice, int patch_px, const s
   };
 }
 
+double beyond_own_zone(const index::LocationRow& location) { return is_utm(location.epsg) ? beyond_zone(geometry::bounds(location.geom), location.epsg) : -180; }
+
 std::vector<std::size_t> claimed_elsewhere(std::span<const index::LocationRow> locations, std::size_t settled) {
   struct Claim {
     geometry::Box box;

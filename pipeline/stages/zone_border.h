@@ -34,6 +34,10 @@ bool crosses_border(const index::TileRow& tile, int epsg, const std::set<int>& i
 HomeColumns home_columns(const geometry::Lattice& lattice, int patch_px, const std::set<int>& in_use, RowSpans rows,
                          std::pair<std::int64_t, std::int64_t> cols);
 
+/// How far a location reaches beyond its own UTM zone, degrees; negative inside, -180 for another CRS. One
+/// that lies deeper inside than any other reaches out shares no ground with a window of another zone.
+double beyond_own_zone(const index::LocationRow& location);
+
 /// Indices of locations that share more than half of their ground (IoU > .5) with one of another zone that
 /// stays and has more views, or as many and the smaller id. The first `settled` ones stay in any case.
 std::vector<std::size_t> claimed_elsewhere(std::span<const index::LocationRow> locations, std::size_t settled = 0);

@@ -107,6 +107,9 @@ TEST(ViewChoice, PeriodsPassTheNewYearAndLeapDays) {
   EXPECT_TRUE(days_from_middle(winter, "2021-02-28T23:00:00.000Z"));
   EXPECT_FALSE(days_from_middle(winter, "2021-03-01"));
   EXPECT_FALSE(days_from_middle(winter, "2019-11-30T23:59:59.000Z"));
+  EXPECT_NEAR(*days_from_middle(winter, "9999-12-31T23:59:59.000Z"), 14.5, 1e-4) << "the winter of the last year ends in a year without a name";
+  EXPECT_NEAR(*days_from_middle(winter, "0000-01-14"), 1.5, 1e-9);
+  EXPECT_TRUE(days_from_middle(winter, "1970-01-01T00:00:00.000Z"));
   const Period once{"once", "2020-05-01", "2020-05-31"};
   EXPECT_TRUE(days_from_middle(once, "2020-05-31T12:00:00.000Z"));
   EXPECT_FALSE(days_from_middle(once, "2021-05-15"));
@@ -127,6 +130,22 @@ TEST(ViewChoice, EveryAnchorViewHasItsNearestPartnerOrAGap) {
   EXPECT_TRUE(plan_views(tiles, three).locations.empty()) << "min_views counts pairs";
   const std::vector<TileCoverage> alone = {tiles[2], tiles[7]};
   EXPECT_TRUE(plan_views(alone, {.patch_px = 8, .pairs = {{"s1", "s2", 5}}}).locations.empty()) << "a window without any pair is no location";
+}
+
+TEST(ViewChoice, OfEquallyNearPartnersTheClearerThenTheEarlierThenTheSmallerIdIsTaken) {
+  const auto anchor = tile("s1-a", "2020-01-10", 0, "s1");
+  const PlannerConfig config{.patch_px = 8, .pairs = {{"s1", "s2", 5}}};
+  const std::vector<TileCoverage> cloudy = {anchor, tile("s2-a", "2020-01-08", 2, "s2"), tile("s2-b", "2020-01-12", 1, "s2")};
+  EXPECT_THAT(kept(plan_views(cloudy, config), cloudy), ElementsAre("s1-a", "s2-b"));
+  const std::vector<TileCoverage> equal = {anchor, tile("s2-b", "2020-01-12", 1, "s2"), tile("s2-a", "2020-01-08", 1, "s2")};
+  EXPECT_THAT(kept(plan_views(equal, config), equal), ElementsAre("s2-a", "s1-a"));
+  const std::vector<TileCoverage> same_day = {anchor, tile("s2-d", "2020-01-12", 1, "s2"), tile("s2-c", "2020-01-12", 1, "s2")};
+  EXPECT_THAT(kept(plan_views(same_day, config), same_day), ElementsAre("s1-a", "s2-c"));
+  auto turned = same_day;
+  std::ranges::reverse(turned);
+  EXPECT_THAT(kept(plan_views(turned, config), turned), ElementsAre("s1-a", "s2-c"));
+  const std::vector<TileCoverage> at_limit = {anchor, tile("s2-a", "2020-01-05", 0, "s2"), tile("s2-b", "2020-01-16", 0, "s2")};
+  EXPECT_THAT(kept(plan_views(at_limit, config), at_limit), ElementsAre("s2-a", "s1-a")) << "five days are within five days, six are not";
 }
 
 /// What the coverage map counts is what a window keeps, whatever the rules.

@@ -36,6 +36,17 @@ TEST(PartFile, ReadsBackWhatWasFormatted) {
   EXPECT_EQ(rows[0].weight, 0.25);
 }
 
+TEST(PartFile, AMissingViewHasDashesForItsPlace) {
+  const ScratchFolder folder;
+  auto missing = row_with_mask();
+  missing.view = missing.acquired = missing.shard = "-", missing.offset = missing.length = 0;
+  const auto line = format_row(missing);
+  EXPECT_NE(line.find("\t-\t-\t-\t-\t-\tshards/m-000000.tar"), std::string::npos) << line;
+  const auto file = folder.path() / "train.tsv";
+  shard::publish_file(file, std::string(kPartHeader) + "\n" + line + "\n");
+  EXPECT_EQ(format_row(read_part(file).at(0)), line);
+}
+
 TEST(PartFile, NamesFileAndLineOfABrokenRow) {
   const ScratchFolder folder;
   const auto file = folder.path() / "train.tsv";

@@ -421,6 +421,36 @@ TEST_F(DatasetStage, PairsThatLieTooFarApartAreNoSample) {
   EXPECT_EQ(near[0].view, "bbbbbbbbbbbb");  // 121 days from the height, the other 244
 }
 
+TEST_F(DatasetStage, AllMarksTheInputThatALocationLacks) {
+  index::remove_view(*manifest, location(4), "dem-cccccccccccc");
+  const auto report = make("{inputs: [sat, dem], target: houses, views: all}");
+  const auto found = rows("val");
+  ASSERT_EQ(found.size(), 3U) << "both dates of sat, and a mark where the height would be";
+  EXPECT_EQ(found[1].view, "bbbbbbbbbbbb");
+  EXPECT_EQ(found[2].input, 1);
+  EXPECT_EQ(found[2].location, location(4));
+  EXPECT_THAT(learn::format_row(found[2]), testing::StartsWith("loc4\tloc4\t1\t-\t-\t-\t-\t-\tshards/houses"));
+  EXPECT_EQ(found[2].length, 0);
+  EXPECT_EQ(found[2].mask_shard, found[0].mask_shard) << "the label is the sample's";
+  EXPECT_EQ(rows("test").size(), 3U);
+  EXPECT_NE(rows("test")[2].shard, "-");
+  EXPECT_THAT(report.counts, testing::Contains(testing::Pair("town.missing_views", 1)));
+  make("{inputs: [sat, dem], target: houses, views: each}");
+  EXPECT_TRUE(rows("val").empty()) << "a sample of one date needs all of its inputs";
+}
+
+TEST_F(DatasetStage, AllHasARowForEachPeriodWhetherItIsSeenOrNot) {
+  auto job = job_with("{inputs: [sat, dem], views: all}");
+  job.views->periods = {{"first", "2020-01-01", "2020-12-31"}, {"second", "2021-01-01", "2021-12-31"}, {"third", "2022-01-01", "2022-12-31"}};
+  run_dataset({job, *manifest, workspace()}, {});
+  std::vector<std::string> views;
+  for (const auto& row : rows("val")) views.push_back(std::to_string(row.input) + row.view.substr(0, 1));
+  EXPECT_EQ(views, (std::vector<std::string>{"0a", "0b", "0-", "1c", "1-", "1-"}));
+  for (const auto& row : rows("train"))
+    if (row.location == location(3)) views.push_back(row.view.substr(0, 1));
+  EXPECT_EQ(std::vector<std::string>(views.begin() + 6, views.end()), (std::vector<std::string>{"a", "-", "-", "c", "-", "-"}));
+}
+
 TEST_F(DatasetStage, ASubsetFiltersTrainOnly) {
   manifest->in_transaction([&] {
     index::write_subset(*manifest, "good", "combined >= 0.6", {"loc1", "loc5"});

@@ -222,5 +222,21 @@ TEST(JobsReal, RoadsOfConstantWidthEqualTheMaskOfAnotherTool) {
   EXPECT_GE(iou, 0.99);
 }
 
+TEST(JobsReal, ImagesWithoutAPlaceAreSegmentedOnMadeUpGround) {
+  TILEWRIGHT_NEEDS_DATA("E-cloudmask-3-sensors");
+  const JobRun run("cloudmask");
+  EXPECT_EQ(index::locations(run.manifest()).size(), 128U);
+  std::map<std::string, int> views;
+  for (const auto& view : index::views(run.manifest())) {
+    ++views[view.tile_id.substr(0, 2)];
+    EXPECT_FALSE(view.resampled);
+  }
+  EXPECT_EQ(views["s2"], 64);
+  EXPECT_EQ(views["l7"], 64);
+  // Land, shadow, water, snow, cloud: the counts of the set's description, both sensors together.
+  const std::int64_t expected[] = {183124 + 118023, 28583 + 43494, 840 + 6176, 0, 49597 + 94451};
+  for (int id = 0; id < 5; ++id) EXPECT_EQ(run.pixels("clouds", id), expected[id]) << id;
+}
+
 }  // namespace
 }  // namespace tilewright::pipeline

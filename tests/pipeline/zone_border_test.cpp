@@ -143,5 +143,74 @@ TEST_F(ZoneBorderTest, OneZoneForAllHasNoBorder) {
   for (const auto& location : index::locations(m)) EXPECT_EQ(location.epsg, 32632);
 }
 
+/// Later scenes: one far in the next zone, then one across the border between the two.
+class ZoneGrowthTest : public ZoneBorderTest {
+ protected:
+  using Rows = std::map<std::string, int>;
+  ZoneGrowthTest() { std::filesystem::remove(bench_.path() / "data/c_20200301.tif"); }
+  void plan(index::Manifest& m, int threads = 1) {
+    for (auto* stage : {run_scan, run_graph, run_views}) bench_.run(stage, m, threads);
+  }
+  static Rows counts_of(index::Manifest& m, int epsg) {
+    Rows rows;
+    for (const auto& location : index::locations(m))
+      if (location.epsg == epsg) rows[location.location_id] = location.view_count;
+    return rows;
+  }
+  static std::int64_t resampled(index::Manifest& m, int epsg) {
+    std::int64_t count = 0;
+    for (const auto& view : index::views(m)) count += view.resampled && index::location(m, view.location_id)->epsg == epsg ? 1 : 0;
+    return count;
+  }
+};
+
+TEST_F(ZoneGrowthTest, AZoneThatComesLaterHasItsOwnWindowsAndMovesNone) {
+  auto m = bench_.manifest(), threaded = bench_.manifest("threads.gpkg");
+  plan(m);
+  plan(threaded, 3);
+  const auto first = counts_of(m, 32632);
+  ASSERT_GT(first.size(), 5U);
+  EXPECT_TRUE(counts_of(m, 32633).empty());
+
+  write("d_20200401.tif", 32633, 12.1);
+  plan(m);
+  plan(threaded, 3);
+  EXPECT_EQ(counts_of(m, 32632), first) << "a scene that touches none of them";
+  const auto far = counts_of(m, 32633);
+  EXPECT_GT(far.size(), 5U);
+  EXPECT_TRUE(index::meta(m, "lattice_origin/32633/10")) << "the new zone has a lattice of its own";
+
+  write("c_20200301.tif", 32633, 11.9955);
+  plan(m);
+  plan(threaded, 3);
+  const auto west = counts_of(m, 32632), east = counts_of(m, 32633);
+  int grown = 0;
+  for (const auto& [id, count] : first) {
+    ASSERT_TRUE(west.contains(id)) << id;
+    EXPECT_GE(west.at(id), count);
+    grown += west.at(id) > count ? 1 : 0;
+  }
+  EXPECT_GT(grown, 0) << "the scene of zone 33 is seen from zone 32";
+  EXPECT_GT(resampled(m, 32632), 0);
+  for (const auto& [id, count] : far) EXPECT_EQ(east.at(id), count);
+  EXPECT_GT(east.size(), far.size()) << "and has windows on its own side";
+  EXPECT_TRUE(claimed_elsewhere(index::locations(m)).empty());
+  EXPECT_EQ(index::canonical_dump(threaded), index::canonical_dump(m));
+  const auto dump = index::canonical_dump(m);
+  bench_.run_forced(run_views, m);
+  EXPECT_EQ(index::canonical_dump(m), dump) << "looking everywhere";
+}
+
+TEST_F(ZoneGrowthTest, ASceneOfANewZoneThatTouchesThePlanJoinsIt) {
+  auto m = bench_.manifest();
+  plan(m);
+  const auto first = counts_of(m, 32632);
+  write("c_20200301.tif", 32633, 11.9955);
+  plan(m);
+  EXPECT_TRUE(counts_of(m, 32633).empty()) << "one zone does not fall apart for a scene at its border";
+  EXPECT_GT(resampled(m, 32632), 0);
+  for (const auto& [id, count] : first) EXPECT_GE(counts_of(m, 32632).at(id), count);
+}
+
 }  // namespace
 }  // namespace tilewright::pipeline

@@ -8,6 +8,8 @@
 #include <tuple>
 #include <utility>
 
+#include "geometry/plane_sweep.h"
+
 namespace tilewright::geometry {
 namespace {
 
@@ -18,6 +20,7 @@ constexpr std::int64_t kMaxPairs = 400'000'000;
 constexpr std::size_t kMaxEntries = 24'000'000;  // 8 bytes each
 constexpr std::size_t kBruteForceEdges = 24, kCrowd = 64;  // edges a cell before it is divided
 constexpr int kMaxDepth = 8;
+constexpr std::size_t kSweptEdges = 10'000;  // more of them, mostly valid, are looked at without pairs first
 
 struct Split {
   std::uint32_t edge;
@@ -281,6 +284,10 @@ Noded node(std::vector<GridEdge> edges) {
   Noded result;
   std::erase_if(edges, [](const GridEdge& e) { return e.a == e.b; });
   result.was_planar = !merge_equal(edges);
+  if (edges.size() > kSweptEdges && meet_at_ends_only(edges)) {
+    result.edges = std::move(edges);
+    return result;
+  }
   for (int round = 0; round < kMaxRounds && !edges.empty(); ++round) {
     Meetings meetings(edges);
     result.converged = test_all_pairs(edges, meetings);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Burns lines with a width in ground metres: every pixel centre is measured against its segment.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <optional>
 #include <utility>
 #include <vector>
 
 #include "geometry/error.h"
 #include "geometry/rasterize.h"
+#include "geometry/scan_columns.h"
 #include "geometry/span_bits.h"
 
 namespace tilewright::geometry {
@@ -30,94 +31,35 @@ struct FlatEnd {
 };
 
 struct Segment {
-  MapXY a;                    ///< map units
-  MapXY direction;            ///< ground metres, unit length
+  MapXY a, b;       ///< map units
+  MapXY direction;  ///< ground metres, unit length
   double length_m = 0;
-  double half_a = 0, half_b = 0;  ///< half widths at its ends
-  std::vector<FlatEnd> ends{};    ///< that are near enough to cut it
+  double half_a = 0, half_b = 0;          ///< half widths at its ends
+  bool by_start = false, by_end = false;  ///< the line's flat ends that are near enough to cut it
+  Window box{};                           ///< pixels that it may touch
   [[nodiscard]] double widest() const { return std::max(half_a, half_b); }
+  [[nodiscard]] bool is_cut() const { return by_start || by_end; }
 };
 
 double widest_half(const WideLine& line) {
-  return line.half_widths_m.empty() ? line.half_width_m : *std::max_element(line.half_widths_m.begin(), line.half_widths_m.end());
+  return line.half_widths_m.empty()
+             ? line.half_width_m
+             : *std::max_element(line.half_widths_m.begin(), line.half_widths_m.end());
 }
 
 double dot(MapXY p, MapXY q) { return p.x * q.x + p.y * q.y; }
 double cross(MapXY p, MapXY q) { return p.x * q.y - p.y * q.x; }
 
-/// Real columns of a row, closed; none if high < low.
-struct Columns {
-  double low, high;
-};
-
-/// Intervals of a row of pixels. What is too near to a border to be sure of makes `is_sure` false.
-class RowCut {
- public:
-  RowCut(double width, double step_m) : width_(width), step_m_(step_m), per_ss_(1 / (step_m * step_m)) {}
-  void next_row() { is_sure_ = true; }
-
-  [[nodiscard]] Columns all() const { return {-2, width_ + 1}; }
-  /// A slope, and its inverse where a border is not along the row.
-  struct Slope {
-    double value, inverse;
-  };
-  static Slope slope_of(double value, double step_m) { return {value, std::abs(value) > kLeastSlope * step_m ? 1 / value : 0}; }
-  /// Keeps columns k with from <= value + k * slope <= to.
-  void cut(Columns& columns, double value, Slope along, double from, double to) {
-    const double slope = along.value;
-    if (along.inverse != 0) {
-      const double k0 = (from - value) * along.inverse, k1 = (to - value) * along.inverse;
-      columns.low = std::max(columns.low, std::min(k0, k1));
-      columns.high = std::min(columns.high, std::max(k0, k1));
-      return;
-    }
-    const double margin = kNear * step_m_ + std::abs(slope) * (width_ + 4);
-    if (from - value > margin || value - to > margin) columns = {1, 0};
-    else if (!(value - from > margin && to - value > margin)) is_sure_ = false;
-  }
-  /// Columns k with |at + k * step| <= radius.
-  Columns disc(MapXY at, MapXY step, double radius) {
-    const double ss = step_m_ * step_m_, across = cross(at, step);
-    const double left = radius * radius - across * across * per_ss_;
-    if (std::abs(left) <= kTangent * (radius * radius + ss)) is_sure_ = false;
-    if (left <= 0) return {1, 0};
-    const double middle = -dot(at, step) * per_ss_, half = std::sqrt(left * per_ss_);
-    return {std::max(middle - half, -2.0), std::min(middle + half, width_ + 1)};
-  }
-  /// Of parts of one convex shape.
-  void unite(Columns& columns, Columns more) {
-    check_gap(columns);
-    check_gap(more);
-    if (more.high < more.low) return;
-    if (columns.high < columns.low) columns = more;
-    else columns = {std::min(columns.low, more.low), std::max(columns.high, more.high)};
-  }
-  /// Whole columns [first, end) within [0, width).
-  [[nodiscard]] std::optional<std::pair<std::int64_t, std::int64_t>> pixels(const Columns& columns) {
-    check_gap(columns);
-    if (!is_sure_) return std::nullopt;
-    if (columns.high < columns.low) return std::pair<std::int64_t, std::int64_t>{0, 0};
-    const double low = std::max(columns.low, -1.5), high = std::min(columns.high, width_ + 0.5);
-    const auto first = static_cast<std::int64_t>(low + 2) - 1, last = static_cast<std::int64_t>(high + 2) - 2;  // above low, at most high
-    const double above = static_cast<double>(first) - low, below = high - static_cast<double>(last);
-    if (above < kNear || above > 1 - kNear || below < kNear || below > 1 - kNear) return std::nullopt;
-    return std::pair{std::max<std::int64_t>(first, 0), std::min(last + 1, static_cast<std::int64_t>(width_))};
-  }
-
- private:
-  // Rounding moves borders by far less than these, in pixels and as shares of a radius.
-  static constexpr double kNear = 1e-4, kLeastSlope = 1e-5, kTangent = 1e-5;
-  void check_gap(const Columns& columns) {
-    if (std::abs(columns.high - columns.low) < kNear) is_sure_ = false;
-  }
-  double width_, step_m_, per_ss_;
-  bool is_sure_ = true;
-};
-
 class LineRaster {
  public:
   LineRaster(const RasterFrame& frame, const WideLine& line)
-      : frame_(frame), line_(line), widest_(widest_half(line)), reach_(reach(line.scale, widest_)) {
+      : frame_(frame),
+        line_(line),
+        widest_(widest_half(line)),
+        reach_(reach(line.scale, widest_)),
+        step_(line.scale.metres({frame.affine.a, frame.affine.d})),
+        down_(line.scale.metres({frame.affine.b, frame.affine.e})),
+        step_m_(std::hypot(step_.x, step_.y)) {
     const auto inverted = inverse(frame.affine);
     if (!inverted) throw Error::failed("drawing into a raster whose affine is singular");
     pixel_from_map_ = *inverted;
@@ -129,7 +71,7 @@ class LineRaster {
     SpanBits bits(box_of(parts));
     for (std::size_t k = 0; k < parts.size(); ++k) {
       // The next segment draws the disc of its start; flat ends may cut one of the two only.
-      const bool is_joined = k + 1 < parts.size() && parts[k].ends.empty() && parts[k + 1].ends.empty();
+      const bool is_joined = k + 1 < parts.size() && !parts[k].is_cut() && !parts[k + 1].is_cut();
       add(parts[k], !is_joined, bits);
     }
     return bits;
@@ -140,75 +82,133 @@ class LineRaster {
     return line_.scale.metres({to.x - from.x, to.y - from.y});
   }
 
-  [[nodiscard]] double half_at(std::size_t vertex) const { return line_.half_widths_m.empty() ? line_.half_width_m : line_.half_widths_m[vertex]; }
+  [[nodiscard]] double half_at(std::size_t vertex) const {
+    return line_.half_widths_m.empty() ? line_.half_width_m : line_.half_widths_m[vertex];
+  }
 
-  [[nodiscard]] std::vector<Segment> segments() const {
+  [[nodiscard]] std::vector<Segment> segments() {
     std::vector<Segment> result;
+    result.reserve(line_.line.size());
+    const auto add = [&](MapXY a, MapXY b, MapXY direction, double length, std::size_t k,
+                         std::size_t next) {
+      result.push_back({.a = a,
+                        .b = b,
+                        .direction = direction,
+                        .length_m = length,
+                        .half_a = half_at(k),
+                        .half_b = half_at(next),
+                        .box = window_around(a, b)});
+    };
     for (std::size_t k = 0; k + 1 < line_.line.size(); ++k) {
       const MapXY step = ground(line_.line[k], line_.line[k + 1]);
       const double length = std::hypot(step.x, step.y);
       if (length > 0)
-        result.push_back({line_.line[k], {step.x / length, step.y / length}, length, half_at(k), half_at(k + 1)});
+        add(line_.line[k], line_.line[k + 1], {step.x / length, step.y / length}, length, k, k + 1);
     }
     if (result.empty()) {  // a disc
-      if (!line_.line.empty() && line_.round_start && line_.round_end) result.push_back({line_.line.front(), {1, 0}, 0, half_at(0), half_at(0)});
+      if (!line_.line.empty() && line_.round_start && line_.round_end)
+        add(line_.line.front(), line_.line.front(), {1, 0}, 0, 0, 0);
       return result;
     }
-    if (!line_.round_start) {
-      const MapXY d = result.front().direction;
-      cut_near(result, {line_.line.front(), {-d.x, -d.y}}, false);
-    }
-    if (!line_.round_end) cut_near(result, {line_.line.back(), result.back().direction}, true);
+    const MapXY first = result.front().direction;
+    start_ = {line_.line.front(), {-first.x, -first.y}};
+    end_ = {line_.line.back(), result.back().direction};
+    if (!line_.round_start) cut_near(result, &Segment::by_start, false);
+    if (!line_.round_end) cut_near(result, &Segment::by_end, true);
     return result;
   }
   /// An end cuts the segments that begin within the half width along the line from it.
-  void cut_near(std::vector<Segment>& segments, const FlatEnd& end, bool from_back) const {
+  void cut_near(std::vector<Segment>& segments, bool Segment::*by, bool from_back) const {
     double along = 0;
     for (std::size_t k = 0; k < segments.size() && along <= widest_; ++k) {
       Segment& segment = segments[from_back ? segments.size() - 1 - k : k];
-      segment.ends.push_back(end);
+      segment.*by = true;
       along += segment.length_m;
     }
   }
 
   /// The window of all segments.
-  [[nodiscard]] Window box_of(const std::vector<Segment>& segments) const {
+  [[nodiscard]] static Window box_of(const std::vector<Segment>& segments) {
     Window all;
     for (const Segment& segment : segments) {
-      const Window w = window_around(segment.a, end_of(segment));
+      const Window& w = segment.box;
       if (w.empty()) continue;
       if (all.empty()) {
         all = w;
         continue;
       }
       const auto col = std::min(all.col, w.col), row = std::min(all.row, w.row);
-      all = {col, row, std::max(all.col + all.width, w.col + w.width) - col, std::max(all.row + all.height, w.row + w.height) - row};
+      all = {col, row, std::max(all.col + all.width, w.col + w.width) - col,
+             std::max(all.row + all.height, w.row + w.height) - row};
     }
     return all;
   }
 
-  void add(const Segment& segment, bool has_end_disc, SpanBits& bits) const {
-    const Window box = window_around(segment.a, end_of(segment));
-    if (box.empty()) return;
-    const MapXY corner = offset(segment, {box.col, box.row}), step = column_step(), down = row_step();
-    const double step_m = std::hypot(step.x, step.y);
-    RowCut cut(static_cast<double>(box.width), step_m);
-    const auto across = RowCut::slope_of(cross(segment.direction, step), step_m), along = RowCut::slope_of(dot(segment.direction, step), step_m);
-    for (std::int64_t row = box.row; row < box.row + box.height; ++row) {
-      const auto below = static_cast<double>(row - box.row);
-      cut.next_row();
-      const auto sure = sure_columns(segment, {corner.x + below * down.x, corner.y + below * down.y}, step, {across, along, step_m, has_end_disc}, cut);
-      if (sure) {
-        if (sure->first < sure->second) bits.add(row, box.col + sure->first, box.col + sure->second);
-      } else {
-        add_pieces(segment, row, box, bits);
+  /// What is linear in the row and the column, from its value at the first pixel of `box`.
+  [[nodiscard]] RowLine row_line(double value, double down, double slope) const {
+    return {value, down, slope, std::abs(slope) > kLeastSlope * step_m_ ? 1 / slope : 0};
+  }
+  [[nodiscard]] RowDisc row_disc(MapXY at) const {
+    const double per_ss = 1 / (step_m_ * step_m_), per_s = 1 / step_m_;
+    return {-dot(at, step_) * per_ss, -dot(down_, step_) * per_ss, cross(at, step_) * per_s,
+            cross(down_, step_) * per_s};
+  }
+  [[nodiscard]] CapsuleScan scan_of(const Segment& s, bool has_end_disc) const {
+    const MapXY at = offset(s, {s.box.col, s.box.row});
+    CapsuleScan scan{
+        .across =
+            row_line(cross(s.direction, at), cross(s.direction, down_), cross(s.direction, step_)),
+        .along = row_line(dot(s.direction, at), dot(s.direction, down_), dot(s.direction, step_)),
+        .half = s.half_a,
+        .length = s.length_m,
+        .start = row_disc(at),
+        .end = {},
+        .has_end_disc = has_end_disc,
+        .step_m = step_m_,
+        .width = static_cast<std::int32_t>(s.box.width)};
+    if (has_end_disc)
+      scan.end = row_disc({at.x - s.length_m * s.direction.x, at.y - s.length_m * s.direction.y});
+    for (const auto& [is_near, end] : {std::pair{s.by_start, &start_}, {s.by_end, &end_}}) {
+      if (!is_near) continue;
+      const MapXY beside = ground(end->at, s.a);
+      scan.ends[scan.end_count++] = row_line(dot(end->outward, {at.x + beside.x, at.y + beside.y}),
+                                             dot(end->outward, down_), dot(end->outward, step_));
+    }
+    return scan;
+  }
+  static void go_down(RowLine& line, std::int32_t rows) { line.value += rows * line.down; }
+  static void go_down(RowDisc& disc, std::int32_t rows) {
+    disc.middle += rows * disc.middle_down, disc.across += rows * disc.across_down;
+  }
+
+  void add(const Segment& s, bool has_end_disc, SpanBits& bits) const {
+    if (s.box.empty()) return;
+    if (s.half_a != s.half_b || s.box.width > kMostColumns) {
+      for (std::int64_t row = s.box.row; row < s.box.row + s.box.height; ++row)
+        add_pieces(s, row, bits);
+      return;
+    }
+    CapsuleScan scan = scan_of(s, has_end_disc);
+    std::array<std::int32_t, kChunk + kScanPadding> first, end, doubt;
+    for (std::int64_t row = s.box.row; row < s.box.row + s.box.height; row += kChunk) {
+      scan.rows =
+          static_cast<std::int32_t>(std::min<std::int64_t>(kChunk, s.box.row + s.box.height - row));
+      kernels_.capsule(scan, {first.data(), end.data(), doubt.data()});
+      for (std::size_t k = 0; k < static_cast<std::size_t>(scan.rows); ++k) {
+        if (doubt[k] != 0)
+          add_pieces(s, row + static_cast<std::int64_t>(k), bits);
+        else if (first[k] < end[k])
+          bits.add(row + static_cast<std::int64_t>(k), s.box.col + first[k], s.box.col + end[k]);
       }
+      for (RowLine* line : {&scan.across, &scan.along, &scan.ends[0], &scan.ends[1]})
+        go_down(*line, scan.rows);
+      for (RowDisc* disc : {&scan.start, &scan.end}) go_down(*disc, scan.rows);
     }
   }
-  /// Pixel by pixel: where rounding might decide, and where a width changes, so that a row may meet the
-  /// segment twice.
-  void add_pieces(const Segment& segment, std::int64_t row, const Window& box, SpanBits& bits) const {
-    const auto [col, col_end] = candidates(segment, row, box);
+  /// Pixel by pixel: where rounding might decide, and where a width changes, so that a row may meet
+  /// the segment twice.
+  void add_pieces(const Segment& segment, std::int64_t row, SpanBits& bits) const {
+    const auto [col, col_end] = candidates(segment, row);
     for (auto begin = col; begin < col_end; ++begin) {
       if (!is_inside(segment, {begin, row})) continue;
       auto end = begin + 1;
@@ -217,49 +217,9 @@ class LineRaster {
       begin = end;
     }
   }
-
-  /// Metres on the ground from a pixel to the next one of its row, and to the one below.
-  [[nodiscard]] MapXY column_step() const { return line_.scale.metres({frame_.affine.a, frame_.affine.d}); }
-  [[nodiscard]] MapXY row_step() const { return line_.scale.metres({frame_.affine.b, frame_.affine.e}); }
-
-  struct Slopes {
-    RowCut::Slope across, along;
-    double step_m;
-    bool has_end_disc;
-  };
-
-  /// Columns [first, end) of a row of pixels inside the segment, found from equations: the offset of column k
-  /// from the segment's start is `at` + k * `step`. nullopt where a border lies nearer to a centre than rounding
-  /// allows, or runs along the row.
-  [[nodiscard]] std::optional<std::pair<std::int64_t, std::int64_t>> sure_columns(const Segment& s, MapXY at, MapXY step, const Slopes& slopes, RowCut& row) const {
-    if (s.half_a != s.half_b) return std::nullopt;
-    Columns whole = row.all();
-    if (s.length_m > 0) {
-      row.cut(whole, cross(s.direction, at), slopes.across, -s.half_a, s.half_a);
-      row.cut(whole, dot(s.direction, at), slopes.along, 0, s.length_m);
-    } else {
-      whole = {1, 0};
-    }
-    const MapXY from_end{at.x - s.length_m * s.direction.x, at.y - s.length_m * s.direction.y};
-    row.unite(whole, row.disc(at, step, s.half_a));
-    if (s.length_m > 0 && slopes.has_end_disc) row.unite(whole, row.disc(from_end, step, s.half_a));
-    for (const FlatEnd& end : s.ends) {
-      const MapXY beside = ground(end.at, s.a);
-      row.cut(whole, dot(end.outward, {at.x + beside.x, at.y + beside.y}), RowCut::slope_of(dot(end.outward, step), slopes.step_m), -1e300, 0);
-    }
-    return row.pixels(whole);
-  }
   struct Pixel {
     std::int64_t col, row;
   };
-
-  [[nodiscard]] MapXY end_of(const Segment& segment) const {
-    const GroundScale& s = line_.scale;
-    const double determinant = s.east_x * s.north_y - s.east_y * s.north_x;
-    const MapXY m{segment.direction.x * segment.length_m, segment.direction.y * segment.length_m};
-    return {segment.a.x + (s.north_y * m.x - s.east_y * m.y) / determinant,
-            segment.a.y + (s.east_x * m.y - s.north_x * m.x) / determinant};
-  }
 
   /// Pixels of the window that may be touched, one more on each side against rounding.
   [[nodiscard]] Window window_around(MapXY a, MapXY b) const {
@@ -285,8 +245,9 @@ class LineRaster {
   }
 
   /// Columns of a row inside the oblique rectangle around the capsule: a superset of the run.
-  [[nodiscard]] std::pair<std::int64_t, std::int64_t> candidates(const Segment& s, std::int64_t row,
-                                                                 const Window& box) const {
+  [[nodiscard]] std::pair<std::int64_t, std::int64_t> candidates(const Segment& s,
+                                                                 std::int64_t row) const {
+    const Window& box = s.box;
     const MapXY start = offset(s, {box.col, row}), next = offset(s, {box.col + 1, row});
     const MapXY step{next.x - start.x, next.y - start.y};
     const double w = s.widest();
@@ -323,27 +284,37 @@ class LineRaster {
     const double across = cross(s.direction, p);
     const double half = half_near(s, along);
     if (beyond * beyond + across * across > half * half) return false;
-    return std::all_of(s.ends.begin(), s.ends.end(), [&](const FlatEnd& end) {
+    const auto is_before = [&](const FlatEnd& end) {
       return dot(end.outward, ground(end.at, centre(pixel))) <= 0;
-    });
+    };
+    return (!s.by_start || is_before(start_)) && (!s.by_end || is_before(end_));
   }
+
+  static constexpr std::int64_t kChunk = 128, kMostColumns = 1 << 30;
 
   RasterFrame frame_;
   const WideLine& line_;
   double widest_;
   MapXY reach_;
+  MapXY step_, down_;  ///< metres on the ground from a pixel to the next one of its row, and to the
+                       ///< one below
+  double step_m_;
   Affine pixel_from_map_;
+  FlatEnd start_, end_;
+  const ScanKernels& kernels_ = scan_kernels_of_this_run();
 };
 
 template <class T>
 std::int64_t fill(MaskBuffer<T> mask, const WideLine& line, T value) {
   const Window& window = mask.frame.window;
   std::int64_t count = 0;
-  LineRaster(mask.frame, line).spans().for_each([&](std::int64_t row, std::int64_t col, std::int64_t col_end) {
-    T* first = mask.pixels.data() + (row - window.row) * window.width + (col - window.col);
-    std::fill(first, first + (col_end - col), value);
-    count += col_end - col;
-  });
+  LineRaster(mask.frame, line)
+      .spans()
+      .for_each([&](std::int64_t row, std::int64_t col, std::int64_t col_end) {
+        T* first = mask.pixels.data() + (row - window.row) * window.width + (col - window.col);
+        std::fill(first, first + (col_end - col), value);
+        count += col_end - col;
+      });
   return count;
 }
 

@@ -1,99 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loops of scan_columns.h in vectors as wide as the processor's, or row by row. No functions of the library: a
-// copy of one that was compiled for a newer processor could become the one that everybody calls.
+// The loops of scan_columns.h in vectors as wide as the processor's, or row by row.
 #pragma once
 
 #include "geometry/scan_columns.h"
+#include "geometry/scan_lanes.h"
 
 namespace tilewright::geometry {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kLanes = 8;
-#elif defined(__AVX2__)
-constexpr int kLanes = 4;
-#else
-constexpr int kLanes = 1;
-#endif
 static_assert(kLanes <= kScanPadding);
+constexpr std::int32_t kNoColumn = 0x7fffffff;
 
-#if defined(__AVX2__)
-
-using Doubles = double __attribute__((vector_size(kLanes * sizeof(double))));
-using Longs = std::int64_t __attribute__((vector_size(kLanes * sizeof(std::int64_t))));
-using Ints = std::int32_t __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
-
-inline void store(std::int32_t* to, const Ints& value) { __builtin_memcpy(to, &value, sizeof value); }
-inline void load(Ints& value, const std::int32_t* from) { __builtin_memcpy(&value, from, sizeof value); }
-template <class Vector>
-constexpr Vector places() {
-  Vector out{};
-  for (int lane = 0; lane < kLanes; ++lane) out[lane] = lane;
-  return out;
+/// First column whose centre is on or right of the edge, within [0, width], of the rows `row`;
+/// `doubt`: is it unsure?
+inline Ints columns_at(const EdgeScan& edge, Doubles row, Mask& doubt) {
+  // Far outside the window the fraction is not needed; a cast of what is too large would be
+  // undefined.
+  const Doubles estimate =
+      smaller(larger(edge.first + row * edge.step, each(-1.5)), each(edge.width + 1.5));
+  const Doubles col = upper(estimate), above = col - estimate;
+  doubt = (above < edge.doubt) | (above > 1 - edge.doubt);
+  return ints(smaller(larger(col, Doubles{}), each(edge.width)));
 }
 
-bool scan_columns(const EdgeScan& edge, std::int32_t* __restrict cols) {
-  const Doubles lanes = places<Doubles>();
-  const double most = edge.width, doubt = edge.doubt, rows = edge.rows;
-  Longs doubts{};
+// Copies of the arguments: stores might change the originals.
+bool scan_columns(const EdgeScan& scan, std::int32_t* __restrict cols) {
+  const EdgeScan edge = scan;
+  const double rows = edge.rows;
+  Mask doubts{};
   for (std::int32_t k = 0; k < edge.rows; k += kLanes) {
-    const Doubles place = lanes + static_cast<double>(k);
-    Doubles estimate = edge.first + place * edge.step;
-    // Far outside the window the fraction is not needed; a cast of what is too large would be undefined.
-    estimate = estimate < -1.5 ? Doubles{} - 1.5 : estimate;
-    estimate = estimate > most + 1.5 ? Doubles{} + (most + 1.5) : estimate;
-    Doubles col = __builtin_convertvector(__builtin_convertvector(estimate, Ints), Doubles);
-    col = col < estimate ? col + 1.0 : col;
-    const Doubles above = col - estimate;
-    doubts |= ((above < doubt) | (above > 1 - doubt)) & (place < rows);
-    col = col < 0.0 ? Doubles{} : col;
-    col = col > most ? Doubles{} + most : col;
-    store(cols + k, __builtin_convertvector(col, Ints));
+    const Doubles row = rows_from(k);
+    Mask doubt{};
+    store(cols + k, columns_at(edge, row, doubt));
+    doubts |= doubt & (row < rows);
   }
-  std::int64_t any = 0;
-  for (int lane = 0; lane < kLanes; ++lane) any |= doubts[lane];
-  return any != 0;
+  return any(doubts);
 }
 
-void add_rows(const std::int32_t* __restrict cols, std::int32_t rows, const RowSpans& spans) {
-  const Ints lanes = places<Ints>();
-  for (std::int32_t k = 0; k < rows; k += kLanes) {
-    Ints col, low, high, crossings;
-    load(col, cols + k), load(low, spans.low + k), load(high, spans.high + k), load(crossings, spans.crossings + k);
-    const Ints is_row = lanes < rows - k;  // -1 or 0
-    low = (is_row & (col < low)) ? col : low;
-    high = (is_row & (col > high)) ? col : high;
-    store(spans.low + k, low), store(spans.high + k, high), store(spans.crossings + k, crossings - is_row);
+bool scan_edge(const EdgeScan& scan, const RowSpans& arrays, std::int32_t* __restrict unsure) {
+  const EdgeScan edge = scan;
+  const RowSpans spans = arrays;
+  const double rows = edge.rows;
+  Mask doubts{};
+  for (std::int32_t k = 0; k < edge.rows; k += kLanes) {
+    const Doubles row = rows_from(k);
+    const Mask is_row = row < rows;
+    Mask doubt{};
+    const Ints col = columns_at(edge, row, doubt), is_sure = ints_of(only_first(is_row, doubt));
+    doubt &= is_row;
+    store(spans.low + k, smaller(load(spans.low + k), (col & is_sure) | (kNoColumn & ~is_sure)));
+    store(spans.high + k, larger(load(spans.high + k), col & is_sure));
+    store(spans.crossings + k, load(spans.crossings + k) - is_sure);
+    store(unsure + k, ints_of(doubt));
+    doubts |= doubt;
+  }
+  return any(doubts);
+}
+
+template <int kBytes>
+inline void store_ends(std::uint8_t* first, std::int32_t count, const std::uint8_t* value) {
+  __builtin_memcpy(first, value, kBytes);
+  __builtin_memcpy(first + count - kBytes, value, kBytes);
+}
+
+/// Spans are short: a store at each end, which overlap.
+inline void fill_columns(std::uint8_t* first, std::int32_t count, const std::uint8_t (&value)[32]) {
+  if (count > 64) {
+    for (std::int32_t k = 32; k + 32 < count; k += 32) __builtin_memcpy(first + k, value, 32);
+    store_ends<32>(first, count, value);
+  } else if (count >= 32) {
+    store_ends<32>(first, count, value);
+  } else if (count >= 16) {
+    store_ends<16>(first, count, value);
+  } else if (count >= 8) {
+    store_ends<8>(first, count, value);
+  } else if (count >= 4) {
+    store_ends<4>(first, count, value);
+  } else {
+    first[0] = first[count / 2] = first[count - 1] = value[0];
   }
 }
 
-#else
-
-bool scan_columns(const EdgeScan& edge, std::int32_t* __restrict cols) {
-  const double low = edge.doubt, high = 1 - edge.doubt, most = edge.width;
-  int doubts = 0;
-  for (std::int32_t k = 0; k < edge.rows; ++k) {
-    const double estimate = edge.first + static_cast<double>(k) * edge.step;
-    const double near = estimate < -1.5 ? -1.5 : estimate > most + 1.5 ? most + 1.5 : estimate;
-    auto col = static_cast<std::int32_t>(near);
-    col += static_cast<double>(col) < near ? 1 : 0;
-    const double above = static_cast<double>(col) - near;
-    doubts |= static_cast<int>(above < low) | static_cast<int>(above > high);
-    col = col < 0 ? 0 : col;
-    cols[k] = col > edge.width ? edge.width : col;
-  }
-  return doubts != 0;
-}
-
-void add_rows(const std::int32_t* __restrict cols, std::int32_t rows, const RowSpans& spans) {
+std::int64_t fill_rows(std::uint8_t* __restrict pixels, std::int64_t stride, const RowSpans& arrays,
+                       std::int32_t rows, std::uint8_t value) {
+  const RowSpans spans = arrays;
+  std::uint8_t all[32];
+  for (auto& byte : all) byte = value;
+  std::int64_t sum = 0;
   for (std::int32_t k = 0; k < rows; ++k) {
-    spans.low[k] = cols[k] < spans.low[k] ? cols[k] : spans.low[k];
-    spans.high[k] = cols[k] > spans.high[k] ? cols[k] : spans.high[k];
-    spans.crossings[k] += 1;
+    const std::int32_t a = spans.low[k], b = spans.high[k];
+    const std::int32_t count = a < b ? b - a : a - b;
+    if (count == 0) continue;
+    sum += count;
+    fill_columns(pixels + k * stride + (a < b ? a : b), count, all);
   }
+  return sum;
 }
-
-#endif
 
 }  // namespace
 }  // namespace tilewright::geometry

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
 
 #include "geometry/error.h"
 #include "pipeline/commands/command.h"
@@ -18,9 +19,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Shards (tar files, also where the index is damaged) and whether a dataset is damaged.
+/// Shards (tar files, also where the index is damaged), vectors, and whether a dataset is damaged.
 struct Plan {
   std::set<std::string> shards;
+  std::set<std::string> vectors;
   bool has_dataset = false;
   std::vector<Damage> beyond;  ///< what the stages up to dataset cannot make anew
 };
@@ -29,6 +31,7 @@ Plan plan_of(const VerifyReport& report) {
   Plan plan;
   for (const auto& damage : report.damages) {
     if (damage.file.starts_with("shards/")) plan.shards.insert(std::filesystem::path(damage.file).replace_extension(".tar").generic_string());
+    else if (damage.file.starts_with("vectors/")) plan.vectors.insert(damage.file);
     else if (damage.file.starts_with("datasets/")) plan.has_dataset = true;
     else plan.beyond.push_back(damage);
   }
@@ -66,23 +69,24 @@ void make_anew(const StageInput& in, const std::string& stage, const std::set<st
   });
 }
 
-void repair_shards(const Job& job, const std::set<std::string>& shards, const RunContext& context) {
+void repair_stages(const Job& job, const Plan& plan, const RunContext& context) {
   const auto lock = enter_workspace(job);
   auto manifest = index::Manifest::open(job.workspace() / "manifest.gpkg", index::Manifest::Mode::create_or_write);
   const StageInput in{job, manifest, job.workspace()};
   for (const auto& [stage, table] : {std::pair("extract", "view"), {"label", "mask"}}) {
     std::set<std::string> of_stage;
     for (const auto& shard : index::shard_files(manifest, table))
-      if (shards.contains(shard)) of_stage.insert(shard);
-    if (!of_stage.empty()) make_anew(in, stage, of_stage, context);
+      if (plan.shards.contains(shard)) of_stage.insert(shard);
+    if (!of_stage.empty() || (table == std::string_view("mask") && !plan.vectors.empty())) make_anew(in, stage, of_stage, context);
   }
 }
 
 std::string answer_of(const Invocation& in, const Plan& plan, const VerifyReport& after) {
   if (in.json)
-    return Json{{"repaired_shards", plan.shards}, {"repaired_datasets", plan.has_dataset}, {"sound", after.is_sound()}, {"tree_hash", after.tree_hash}}.dump(2) + "\n";
+    return Json{{"repaired_shards", plan.shards}, {"repaired_vectors", plan.vectors}, {"repaired_datasets", plan.has_dataset}, {"sound", after.is_sound()}, {"tree_hash", after.tree_hash}}.dump(2) + "\n";
   std::string text;
   for (const auto& shard : plan.shards) text += shard + " was made anew\n";
+  for (const auto& file : plan.vectors) text += file + " was made anew\n";
   if (plan.has_dataset) text += "the datasets were made anew\n";
   for (const auto& damage : plan.beyond)
     text += damage.file + ": " + damage.found + "; not repaired here: runs by `tilewright run JOB --force train`, the manifest from a copy\n";
@@ -98,7 +102,7 @@ int run_repair(const Invocation& in) {
   ProgressBar bar(std::cerr, stderr_style(in.no_color));
   if (!in.quiet) context.on_progress = [&](const Progress& progress) { bar.show(progress); };
   const auto plan = plan_of(verify_workspace(job.workspace(), context));
-  if (!plan.shards.empty()) repair_shards(job, plan.shards, context);
+  if (!plan.shards.empty() || !plan.vectors.empty()) repair_stages(job, plan, context);
   if (plan.has_dataset)
     run_stages(job, {.from = "dataset", .to = "dataset", .is_one_stage = true, .force = {"dataset"}, .dry_run = false}, context,
                [&](const StageOutcome&) { bar.clear(); });

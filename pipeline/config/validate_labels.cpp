@@ -108,10 +108,10 @@ void check_kinds(const Job& job, const std::string& path, const LayerConfig& lay
   for (std::size_t i = 0; i < layer.kinds.size(); ++i) {
     const auto& kind = layer.kinds[i];
     const auto at = path + ".kinds." + std::to_string(i);
-    findings.need_known(at, "kind", kind, {"instances", "boundary", "contact", "distance", "coverage"});
+    findings.need_known(at, "kind", kind, {"instances", "boundary", "contact", "distance", "coverage", "touched"});
     if (std::find(layer.kinds.begin(), layer.kinds.begin() + static_cast<std::ptrdiff_t>(i), kind) != layer.kinds.begin() + static_cast<std::ptrdiff_t>(i))
       findings.add(at, "is '" + kind + "' twice; name each kind once");
-    if (layer.raster && (kind == "instances" || kind == "contact" || kind == "coverage"))
+    if (layer.raster && (kind == "instances" || kind == "contact" || kind == "coverage" || kind == "touched"))
       findings.add(at, "is '" + kind + "', which needs objects; a raster gives boundary and distance");
     if (kind == "coverage" && layer.draw == Draw::points && !layer.width)
       findings.add(at, "is 'coverage', which needs discs; give width, such as width: {constant_m: 6}");

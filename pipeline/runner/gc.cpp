@@ -10,6 +10,7 @@
 
 #include "index/shard/shard_reader.h"
 #include "pipeline/runner/status.h"
+#include "pipeline/stages/label_export.h"
 #include "pipeline/stages/predict_mosaic.h"
 
 namespace tilewright::pipeline {
@@ -81,6 +82,7 @@ class Collector {
 
   GarbageReport find() {
     find_shards();
+    find_vectors();
     find_predictions();
     find_leftovers();
     const auto dead = dead_bytes(manifest_, workspace_);
@@ -103,6 +105,19 @@ class Collector {
       const auto dataset = datasets.find(tar_of(file));
       if (dataset == datasets.end()) add(report_.removed, file, "no view or mask lies in it");
       else add(report_.kept, file, "no view or mask lies in it, but the dataset " + dataset->second + " still reads it: run the job, then gc again");
+    }
+  }
+
+  /// What label exported for a layer or a key `export` that is gone. Other files are somebody else's.
+  void find_vectors() {
+    std::set<std::string> named;
+    for (const auto& [file, fact] : index::facts(manifest_, kVectorFact)) named.insert(file);
+    for (const auto& [layer, config] : job_.layers)
+      for (const auto& what : config.exports) named.insert(vector_file(layer, what));
+    const auto is_export = [](const std::string& name) { return std::ranges::any_of(kExports, [&](const char* what) { return name.ends_with(vector_file("", what)); }); };
+    for (const auto& file : entries_of(workspace_ / "vectors")) {
+      const auto name = file.filename().string();
+      if (is_export(name) && !name.starts_with(".tmp-") && !named.contains(name)) add(report_.removed, file, "no layer exports it any more");
     }
   }
 

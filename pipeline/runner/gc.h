@@ -25,8 +25,8 @@ struct GarbageReport {
   std::int64_t dead_members = 0, dead_bytes = 0;  ///< inside shards that live: only `run --replan` frees them
 };
 
-/// Shards that no row and no dataset names, predictions of scenes that are gone, temporaries and
-/// scratch. Removes no shard that the manifest names, and forgets the hashes of maps before it removes them; a kill leaves some of it for the next time. The
+/// Shards that no row and no dataset names, vectors that no layer exports, predictions of scenes that are gone,
+/// temporaries and scratch. Removes no shard that the manifest names, and forgets the hashes of maps before it removes them; a kill leaves some of it for the next time. The
 /// caller holds the workspace's lock.
 GarbageReport collect_garbage(const Job& job, index::Manifest& manifest, bool dry_run);
 

@@ -19,6 +19,7 @@
 #include "index/shard/shard_reader.h"
 #include "learn/config/dataset_file.h"
 #include "pipeline/runner/safetensors_header.h"
+#include "pipeline/stages/label_export.h"
 #include "pipeline/stages/predict_mosaic.h"
 
 namespace tilewright::pipeline {
@@ -163,9 +164,10 @@ void check_runs(Findings& findings, const fs::path& workspace) {
   }
 }
 
-void check_predictions(Findings& findings, const fs::path& workspace, const std::map<std::string, std::string>& recorded) {
+/// Files of `folder` ("predictions/") that the manifest keeps a hash of, by name.
+void check_recorded(Findings& findings, const fs::path& workspace, const std::string& folder, const std::map<std::string, std::string>& recorded) {
   for (const auto& [name, fact] : recorded) {
-    const std::string file = "predictions/" + name;
+    const std::string file = folder + name;
     guarded(findings, file, [&] {
       const Json json = Json::parse(fact, nullptr, false);
       const std::string wanted = json.is_object() ? json.value("sha256", std::string()) : std::string();
@@ -207,23 +209,25 @@ VerifyReport verify_workspace(const fs::path& workspace, const RunContext& conte
   VerifyReport report;
   Findings rest;
   MembersOfShard members;
-  std::map<std::string, std::string> maps;
+  std::map<std::string, std::string> maps, vectors;
   guarded(rest, kManifest, [&] {
     const auto manifest = index::Manifest::open(workspace / kManifest, index::Manifest::Mode::read_only);
     check_manifest(rest, manifest);
     members = named_members(manifest);
     maps = index::facts(manifest, kMapFact);
+    vectors = index::facts(manifest, kVectorFact);
   });
   for (const auto& file : files_below(workspace, "datasets"))
     if (fs::path(file).filename() == "dataset.json") check_dataset(rest, workspace, file);
   check_runs(rest, workspace);
-  check_predictions(rest, workspace, maps);
+  check_recorded(rest, workspace, "predictions/", maps);
+  check_recorded(rest, workspace, "vectors/", vectors);
   for (Findings& findings : check_shards(workspace, members, context)) {
     report.members += findings.members;
     report.bytes += findings.bytes;
     std::move(findings.damages.begin(), findings.damages.end(), std::back_inserter(rest.damages));
   }
-  for (const char* folder : {"shards", "datasets", "runs", "predictions"}) report.files += static_cast<std::int64_t>(files_below(workspace, folder).size());
+  for (const char* folder : {"shards", "vectors", "datasets", "runs", "predictions"}) report.files += static_cast<std::int64_t>(files_below(workspace, folder).size());
   report.damages = std::move(rest.damages);
   std::stable_sort(report.damages.begin(), report.damages.end(),
                    [](const Damage& a, const Damage& b) { return std::tie(a.file, a.object) < std::tie(b.file, b.object); });
@@ -250,7 +254,7 @@ std::string verify_text(const VerifyReport& report) {
   for (const auto& damage : report.damages)
     text += damage.file + (damage.object.empty() ? "" : ", " + damage.object) + ": " + damage.found + "\n";
   text += std::to_string(report.files) + " files, " + std::to_string(report.members) + " members, " + std::to_string(report.bytes) + " bytes looked at: " +
-          (report.is_sound() ? "all as recorded" : std::to_string(report.damages.size()) + " damages; shards and datasets are made anew by: tilewright repair JOB; weights by: tilewright train JOB, or with --force train; maps by: tilewright predict JOB --force predict") + "\n";
+          (report.is_sound() ? "all as recorded" : std::to_string(report.damages.size()) + " damages; shards, vectors and datasets are made anew by: tilewright repair JOB; weights by: tilewright train JOB, or with --force train; maps by: tilewright predict JOB --force predict") + "\n";
   if (!report.tree_hash.empty()) text += "tree hash " + report.tree_hash + "\n";
   return text;
 }

@@ -27,7 +27,7 @@ struct VerifyReport {
 
 /// Looks at every byte: the manifest (integrity, references), every member that a view or mask row
 /// names, every shard against its .idx, dataset.json and part files, weights and checkpoints of
-/// runs, every map of predict. Returns what it found; the caller ends with exit code 1 if the report is not sound. Throws
+/// runs, every map of predict and every vector file of label. Returns what it found; the caller ends with exit code 1 if the report is not sound. Throws
 /// Error::config where there is no manifest.
 VerifyReport verify_workspace(const std::filesystem::path& workspace, const RunContext& context);
 

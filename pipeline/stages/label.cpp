@@ -38,6 +38,7 @@ struct LayerRows {
   std::vector<WrittenSeries> series;  ///< the class mask, then the kinds
   std::vector<index::LabelObjectRow> objects;
   std::vector<index::RejectionRow> rejections;
+  VectorFacts vectors;
 };
 
 OpenPolicy policy_of(const Job& job, const LayerConfig& layer) {
@@ -104,12 +105,13 @@ LayerRows draw_vector(const StageInput& in, const RunContext& context, const std
   const VectorMasks masks(ground, objects, halo_of(layer));
   const LayerDrawing drawing{.classes = [&](std::size_t w, std::size_t p) { return masks.draw(w, p); },
                              .ids = [&](std::size_t w, std::size_t p, std::int64_t halo) { return masks.draw_ids(w, p, halo); },
-                             .coverage = [&](std::size_t w, std::size_t p) { return masks.draw_coverage(w, p); }};
+                             .coverage = [&](std::size_t w, std::size_t p) { return masks.draw_coverage(w, p); },
+                             .touched = [&](std::size_t w, std::size_t p) { return masks.draw_touched(w, p); }};
   rows.series = write_series(in, context, layer, ground, work_of(in, name, layer, ground), objects.periods, drawing);
   for (std::size_t k = 0; k < objects.rows.size(); ++k)
     if (objects.rows[k].status == "rejected")
       rows.rejections.push_back({"label", name + "/" + objects.rows[k].object_id, *objects.rows[k].reason, objects.details[k]});
-  export_vectors(in.workspace, layer, objects, centres);
+  rows.vectors = export_vectors(in.workspace, layer, objects, centres);
   rows.objects = std::move(objects.rows);
   return rows;
 }
@@ -125,7 +127,7 @@ LayerRows draw_raster(const StageInput& in, const RunContext& context, const std
   const LabelFiles files = files_of(in.job, layer);
   const RasterMasks masks(name, layer, in.job.resolve(*layer.raster), files.extent, policy_of(in.job, layer), ground);
   const LayerDrawing drawing{.classes = [&](std::size_t w, std::size_t) { return masks.draw(w); },
-                             .ids = [&](std::size_t w, std::size_t, std::int64_t halo) { return masks.draw_ids(w, halo); }, .coverage = {}};
+                             .ids = [&](std::size_t w, std::size_t, std::int64_t halo) { return masks.draw_ids(w, halo); }, .coverage = {}, .touched = {}};
   rows.series = write_series(in, context, layer, ground, work, {constant_period(layer.valid)}, drawing);
   return rows;
 }
@@ -145,6 +147,7 @@ void record(index::Manifest& manifest, const std::vector<LayerRows>& layers, con
       for (const auto& series : layer.series) record_series(manifest, series);
       for (const auto& row : layer.objects) insert(manifest, row);
       for (const auto& row : layer.rejections) insert(manifest, row);
+      for (const auto& [file, fact] : layer.vectors) index::set_meta(manifest, kVectorFact + file, fact);
     }
   });
 }
@@ -234,6 +237,7 @@ void forget_outdated_masks(const StageInput& in, const LabelGround& ground) {
   std::set<std::string> here;
   for (const auto& window : ground.windows) here.insert(window.location_id);
   in.manifest.in_transaction([&] {
+    index::forget_facts(in.manifest, kVectorFact);  // what is about to be written again has no hash until it is there
     for (const auto& mask : index::masks(in.manifest))
       if (!settings.contains(mask.layer) && !(mask.place && is_predicted_layer(in.job, mask.layer))) index::remove_masks(in.manifest, mask.layer);
       else if (!here.contains(mask.location_id)) index::remove_mask(in.manifest, mask.location_id, mask.layer);

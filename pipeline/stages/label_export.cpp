@@ -43,21 +43,27 @@ std::string text_of(const geometry::GeoMultiPolygon& polygons) {
   return out + "]";
 }
 
-/// One file of features.
+/// One file of features, written as they come.
 class Collection {
  public:
+  explicit Collection(const fs::path& file) : file_(file) { file_.append("{\"type\":\"FeatureCollection\",\"features\":["); }
   void add(const index::LabelObjectRow& row, const std::string& type, const std::string& coordinates, const std::optional<double>& contrast) {
     const auto or_null = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
     const auto rounded = [](const std::optional<double>& value) { return value ? Json(std::stod(number(*value, 4))) : Json(nullptr); };
     Json properties{{"object_id", row.object_id}, {"class", or_null(row.object_class)}, {"rule", or_null(row.rule)}, {"width_m", rounded(row.width_m)},
                     {"width_sigma_m", rounded(row.width_sigma_m)}, {"offset_m", rounded(row.offset_m)}, {"source", or_null(row.source)}};
     if (contrast) properties["contrast"] = rounded(contrast);
-    text_ += (text_.empty() ? "" : ",\n") + ("{\"type\":\"Feature\",\"properties\":" + properties.dump() + ",\"geometry\":{\"type\":\"" + type + "\",\"coordinates\":" + coordinates + "}}");
+    file_.append((is_empty_ ? "\n" : ",\n") + ("{\"type\":\"Feature\",\"properties\":" + properties.dump() + ",\"geometry\":{\"type\":\"" + type + "\",\"coordinates\":" + coordinates + "}}"));
+    is_empty_ = false;
   }
-  [[nodiscard]] std::string text() const { return "{\"type\":\"FeatureCollection\",\"features\":[\n" + text_ + "\n]}\n"; }
+  shard::Published publish() {
+    file_.append("\n]}\n");
+    return file_.publish();
+  }
 
  private:
-  std::string text_;
+  shard::PendingFile file_;
+  bool is_empty_ = true;
 };
 
 /// The outline of an object in degrees, by way of the UTM zone of its middle; nullopt if it cannot be mapped.
@@ -81,29 +87,35 @@ bool asks_for(const LayerConfig& config, const std::string& what) { return std::
 
 }  // namespace
 
-void export_vectors(const fs::path& workspace, const LayerConfig& config, const LabelObjects& objects, const std::vector<FittedLine>& centres) {
-  const auto file = [&](const char* what) { return workspace / "vectors" / (objects.layer + "_" + what + ".geojson"); };
+std::string vector_file(const std::string& layer, const std::string& what) { return layer + "_" + what + ".geojson"; }
+
+VectorFacts export_vectors(const fs::path& workspace, const LayerConfig& config, const LabelObjects& objects, const std::vector<FittedLine>& centres) {
+  VectorFacts facts;
+  const fs::path folder = workspace / "vectors";
   std::error_code error;
-  for (const char* what : {"buffer", "centre"})
-    if (!asks_for(config, what)) fs::remove(file(what), error);
-  if (!config.exports.empty()) {
-    shard::make_folders(workspace / "vectors");
-    shard::sweep_temporaries(workspace / "vectors");
-  }
-  if (asks_for(config, "buffer")) {
-    Collection outlines;
+  for (const char* what : kExports)
+    if (!asks_for(config, what)) fs::remove(folder / vector_file(objects.layer, what), error);
+  if (config.exports.empty()) return facts;
+  shard::make_folders(folder);
+  shard::sweep_temporaries(folder);
+  const auto publish = [&](const char* what, const auto& fill) {
+    if (!asks_for(config, what)) return;
+    Collection features(folder / vector_file(objects.layer, what));
+    fill(features);
+    const auto file = features.publish();
+    facts[vector_file(objects.layer, what)] = Json{{"bytes", file.bytes}, {"sha256", file.sha256}}.dump();
+  };
+  publish("buffer", [&](Collection& outlines) {
     for (const LabelObject& object : objects.objects) {
       const auto& row = objects.rows[object.feature];
       if (object.lines.empty() || row.status == "rejected") continue;
       if (const auto outline = outline_of(object, objects.crs)) outlines.add(row, "MultiPolygon", text_of(*outline), {});
     }
-    shard::publish_file(file("buffer"), outlines.text());
-  }
-  if (asks_for(config, "centre")) {
-    Collection lines;
+  });
+  publish("centre", [&](Collection& lines) {
     for (const FittedLine& line : centres) lines.add(objects.rows[line.feature], "LineString", text_of(line.centre), line.contrast);
-    shard::publish_file(file("centre"), lines.text());
-  }
+  });
+  return facts;
 }
 
 }  // namespace tilewright::pipeline

@@ -191,12 +191,18 @@ DrawnArray draw_coverage(const LayerDrawing& layer, const LayerConfig&, const La
   return counted_floats(mask.shares, mask.object_count);
 }
 
+DrawnArray draw_touched(const LayerDrawing& layer, const LayerConfig&, const LabelGround&, std::size_t window, std::size_t period) {
+  const auto mask = layer.touched(window, period);
+  return counted_bytes(mask.pixels, mask.object_count);
+}
+
 constexpr MaskKind kKinds[] = {{"", shard::DType::u8, false, draw_classes},
                                {"instances", shard::DType::u32, true, draw_instances},
                                {"boundary", shard::DType::u8, false, draw_boundary},
                                {"contact", shard::DType::u8, true, draw_contact},
                                {"distance", shard::DType::f32, false, draw_distance},
-                               {"coverage", shard::DType::f32, true, draw_coverage}};
+                               {"coverage", shard::DType::f32, true, draw_coverage},
+                               {"touched", shard::DType::u8, true, draw_touched}};
 
 }  // namespace
 

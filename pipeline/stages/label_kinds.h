@@ -33,6 +33,8 @@ struct LayerDrawing {
       ids;
   std::function<CoverageMask(std::size_t window, std::size_t period)>
       coverage;  ///< empty for rasters
+  /// Classes by the rule "all touched"; empty for rasters.
+  std::function<LocationMask(std::size_t window, std::size_t period)> touched{};
 };
 
 /// A series that a layer writes.

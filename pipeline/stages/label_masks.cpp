@@ -114,6 +114,26 @@ bool covers_any(const geometry::RasterFrame& frame, const std::vector<geometry::
   return false;
 }
 
+/// Sets the pixels with a point on the line; returns how many.
+std::int64_t touch(const geometry::MaskBuffer<std::uint8_t>& mask, const geometry::WideLine& line, std::uint8_t value) {
+  const auto& w = mask.frame.window;
+  std::int64_t count = 0;
+  std::vector<std::uint8_t> points;
+  for (std::int64_t top = w.row; top < w.row + w.height; top += kStripRows) {
+    const auto strip = in_points(mask.frame, top, std::min(kStripRows, w.row + w.height - top));
+    points.assign(pixel_count(strip.window), 0);
+    if (geometry::fill_line({strip, points}, line, std::uint8_t{1}) == 0) continue;
+    std::vector<std::uint8_t> hits(static_cast<std::size_t>(w.width * strip.window.height / kPoints), 0);
+    for (std::size_t k = 0; k < points.size(); ++k) {
+      const auto row = static_cast<std::int64_t>(k) / strip.window.width / kPoints, col = static_cast<std::int64_t>(k) % strip.window.width / kPoints;
+      hits[static_cast<std::size_t>(row * w.width + col)] |= points[k];
+    }
+    for (std::size_t k = 0; k < hits.size(); ++k)
+      if (hits[k] != 0) mask.pixels[static_cast<std::size_t>((top - w.row) * w.width) + k] = value, ++count;
+  }
+  return count;
+}
+
 /// A line, a disc, or the pixel that holds a point (its left and upper edges are in).
 template <class T>
 std::int64_t fill(geometry::MaskBuffer<T> mask, const geometry::WideLine& line, T value) {
@@ -303,6 +323,19 @@ LocationMask VectorMasks::draw(std::size_t index, std::size_t period) const {
   for_each_object(index, period, [&](const Placed& placed) {
     std::int64_t painted = geometry::fill_polygons({window.frame, mask.pixels}, placed.polygons, placed.value);
     for (const auto& line : placed.lines) painted += fill<std::uint8_t>({window.frame, mask.pixels}, line, placed.value);
+    if (painted > 0 && !placed.is_rejected) ++mask.object_count;
+  });
+  cut_to_extent(window.zone, window.frame, period, mask.pixels, std::uint8_t{255});
+  return mask;
+}
+
+LocationMask VectorMasks::draw_touched(std::size_t index, std::size_t period) const {
+  const LabelWindow& window = ground_.windows[index];
+  LocationMask mask{std::vector<std::uint8_t>(pixel_count(window.frame.window), 0)};
+  const geometry::MaskBuffer<std::uint8_t> buffer{window.frame, mask.pixels};
+  for_each_object(index, period, [&](const Placed& placed) {
+    std::int64_t painted = geometry::fill_touched(buffer, placed.polygons, placed.value);
+    for (const auto& line : placed.lines) painted += line.half_width_m > 0 ? touch(buffer, line, placed.value) : fill(buffer, line, placed.value);
     if (painted > 0 && !placed.is_rejected) ++mask.object_count;
   });
   cut_to_extent(window.zone, window.frame, period, mask.pixels, std::uint8_t{255});

@@ -46,6 +46,9 @@ class VectorMasks {
   VectorMasks(const LabelGround& ground, LabelObjects& objects, Halo halo = {});
   /// Objects of one period, index into LabelObjects::periods.
   [[nodiscard]] LocationMask draw(std::size_t window, std::size_t period = 0) const;
+  /// The same classes by the rule "all touched": polygons take every pixel that they cover at all, lines and discs
+  /// every pixel with one of its 16 x 16 points on them.
+  [[nodiscard]] LocationMask draw_touched(std::size_t window, std::size_t period) const;
   /// 1 + index into LabelObjects::rows of the window grown by `halo_px` (within the halo) on each
   /// side: 0 background, geometry::kUnknownObject outside the extent and in objects of class 255.
   [[nodiscard]] std::vector<std::uint32_t> draw_ids(std::size_t window, std::size_t period, std::int64_t halo_px) const;

@@ -20,7 +20,7 @@ namespace {
 constexpr int kPatch = 32, kTiles = 5;
 constexpr std::int64_t kCol = 50000, kRow = 500160;  // of the mosaic's upper-left corner
 const std::vector<std::string> kAllKinds{"instances", "boundary", "contact", "distance",
-                                         "coverage"};
+                                         "coverage", "touched"};
 
 double any(std::mt19937& random, double low, double range) {
   return low + range * (random() / 4294967296.0);
@@ -138,6 +138,7 @@ TEST(LabelKinds, TilesEqualTheCutOfTheMosaic) {
     EXPECT_EQ(different<std::uint8_t>(layer + "_contact"), 0) << layer;
     EXPECT_EQ(different<float>(layer + "_distance"), 0) << layer;
     EXPECT_EQ(different<float>(layer + "_coverage"), 0) << layer;
+    EXPECT_EQ(different<std::uint8_t>(layer + "_touched"), 0) << layer;
   }
   EXPECT_EQ(different<std::uint8_t>("cover_boundary"), 0);
   EXPECT_EQ(different<float>("cover_distance"), 0);
@@ -171,6 +172,22 @@ TEST(LabelKinds, AreMadeOfTheObjectsOfTheMosaic) {
   EXPECT_LE(*found.rbegin(), 71U) << "ids count the objects of the file, from 1";
   EXPECT_GT(in_band, 300);
   EXPECT_GT(near, 20);
+}
+
+TEST(LabelKinds, TouchedPixelsAreThoseThatAreCoveredAtAll) {
+  for (const std::string layer : {"buildings", "roads"}) {
+    const auto classes = mosaic_of<std::uint8_t>(layer), touched = mosaic_of<std::uint8_t>(layer + "_touched");
+    const auto coverage = mosaic_of<float>(layer + "_coverage");
+    std::int64_t more = 0;
+    for (std::size_t k = 0; k < classes.size(); ++k) {
+      ASSERT_TRUE(classes[k] == 0 || touched[k] != 0 || layer == "roads") << layer << " " << k;
+      if (classes[k] == 255 || touched[k] == 255) continue;
+      ASSERT_TRUE(touched[k] == 1 || coverage[k] < 1e-11F) << layer << " " << k;
+      ASSERT_TRUE(touched[k] == 0 || coverage[k] > 0) << layer << " " << k;
+      more += classes[k] == 0 && touched[k] == 1 ? 1 : 0;
+    }
+    EXPECT_GT(more, 500) << layer;
+  }
 }
 
 TEST(LabelKinds, AnObjectHasTheSameIdInEveryTile) {

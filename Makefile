@@ -5,14 +5,14 @@ SHELL := /bin/bash
 TORCH_FLAG := $(if $(TORCH_ROOT),-DTORCH_ROOT="$(TORCH_ROOT)")
 export CCACHE_SLOPPINESS := pch_defines,time_macros,include_file_mtime,include_file_ctime
 
-.PHONY: help deps deps-learn build demo test daily bench bench-deps tidy install clean clean-all
+.PHONY: help deps deps-learn build demo test daily bench bench-deps bench-torch tidy install clean clean-all
 
 help:
 	@echo "make demo      set up, build, make a synthetic region and run the whole job on it"
 	@echo "make test      set up, build, run all tests but the slow and gpu ones"
 	@echo "make build     set up and build both programs (build/dev/bin)"
 	@echo "make daily     the tests again under AddressSanitizer and UBSan, and the slow ones"
-	@echo "make bench     figures against peers (docs/benchmarks.md)"
+	@echo "make bench     figures against peers (docs/benchmarks.md); after make bench-torch also against Python torch (2.5 GB)"
 	@echo "make tidy      clang-tidy; make install PREFIX=... ; make deps ; make deps-learn ; make clean-all"
 
 deps:
@@ -42,6 +42,9 @@ daily: test
 
 bench-deps: deps
 	@cmake/setup.sh bench-venv
+
+bench-torch:
+	@cmake/setup.sh bench-torch
 
 bench: bench-deps
 	@cmake --preset release $(TORCH_FLAG) >/dev/null

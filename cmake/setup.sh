@@ -72,6 +72,18 @@ bench_venv() {
   .deps/venv/bin/pip install -q --disable-pip-version-check -r tests/bench/requirements.txt
 }
 
+# Python torch of LibTorch's version, for comparing steps of training: 2.5 GB with its libraries.
+bench_torch() {
+  local wanted
+  wanted=$(grep -o '^torch==[0-9.]*' cmake/torch-requirements.txt)
+  [ "$(cat .deps/bench-torch/installed.txt 2>/dev/null)" = "$wanted" ] && return 0
+  rm -rf .deps/bench-torch
+  python3 -m venv .deps/bench-torch
+  say "installing Python torch under .deps/bench-torch"
+  .deps/bench-torch/bin/pip install -q --disable-pip-version-check "$wanted" numpy
+  echo "$wanted" >.deps/bench-torch/installed.txt
+}
+
 # LibTorch under .deps/torch, unless TORCH_ROOT names another copy.
 torch() {
   [ -z "${TORCH_ROOT:-}" ] || return 0
@@ -99,6 +111,7 @@ for step in "$@"; do
     torch) torch ;;
     venv) python_readers ;;
     bench-venv) bench_venv ;;
-    *) say "unknown step '$step'; one of packages, learn-packages, tidy-packages, torch, venv, bench-venv"; exit 2 ;;
+    bench-torch) bench_torch ;;
+    *) say "unknown step '$step'; one of packages, learn-packages, tidy-packages, torch, venv, bench-venv, bench-torch"; exit 2 ;;
   esac
 done

@@ -20,24 +20,28 @@ struct TrainRequest {
   std::optional<std::string> init_folder;      ///< run folder that `init` or `model.encoder` names
   std::optional<std::string> init_file;        ///< safetensors
   bool overwrite = false;                      ///< start anew instead of resuming
+  bool renew = false;                          ///< start anew only what was begun otherwise
 };
 template <class V>
 void describe(V&& v, TrainRequest& c) {
   v("workspace", c.workspace, "workspace folder"); v("dataset", c.dataset, "dataset.json");
   v("run_folder", c.run_folder, "runs/<name>"); v("run", c.run, "resolved run");
   v("init_folder", c.init_folder, "run folder to start from"); v("init_file", c.init_file, "weights to start from");
-  v("overwrite", c.overwrite, "do not resume");
+  v("overwrite", c.overwrite, "do not resume"); v("renew", c.renew, "do not resume what was begun otherwise");
 }
 
 struct EvaluateRequest {
   std::string workspace, dataset, run_folder;
   int threads = 2;
   std::string device = "auto";
+  bool overwrite = false;                      ///< also where evaluation.json is of these weights and this dataset
+  int worst = 0;                               ///< worst samples of each part whose predictions are kept
 };
 template <class V>
 void describe(V&& v, EvaluateRequest& c) {
   v("workspace", c.workspace, "workspace folder"); v("dataset", c.dataset, "dataset.json");
   v("run_folder", c.run_folder, "runs/<name>"); v("threads", c.threads, "CPU threads"); v("device", c.device, "device");
+  v("overwrite", c.overwrite, "evaluate again"); v("worst", c.worst, "predictions to keep");
 }
 
 /// Features of samples, one row each in the order of the part file: `output`, npy float32 (N, D).

@@ -32,6 +32,7 @@ struct ModelConfig {
   int decoder_dim = 96, decoder_depth = 2, decoder_heads = 3;
   double mask_ratio = 0.75;
   bool norm_pix = true;
+  std::string positions = "fixed";
   std::string target = "hog";
   std::string fusion = "early";
   bool recompute = false;
@@ -40,7 +41,7 @@ struct ModelConfig {
 };
 template <class V>
 void describe(V&& v, ModelConfig& c) {
-  v("name", c.name, "unet, unet_resnet18, unet_resnet50, upernet or upconv (both on a vit of dim, depth, heads) for pixels; resnet18, resnet50, vit_tiny, vit_small, vit_base, vit_large, vit_huge, vit (dim, depth, heads), spectral_vit or spectral_resnet50 for whole images");
+  v("name", c.name, "unet, unet_resnet18, unet_resnet50, upernet or upconv (both on a vit of dim, depth, heads) or spectral_upconv (on a spectral_vit) for pixels; resnet18, resnet50, vit_tiny, vit_small, vit_base, vit_large, vit_huge, vit (dim, depth, heads), spectral_vit or spectral_resnet50 for whole images");
   v("width", c.width, "UNet: channels of the first level; 64 is the published network", at_least(2));
   v("bilinear", c.bilinear, "UNet: upsample bilinearly instead of by transposed convolution");
   v("detailed", c.detailed, "resnet: no max-pool, stem of stride 1, so that maps keep twice the detail (4 x the memory)");
@@ -53,8 +54,9 @@ void describe(V&& v, ModelConfig& c) {
   v("decoder_heads", c.decoder_heads, "mae: attention heads of the decoder", at_least(1));
   v("mask_ratio", c.mask_ratio, "mae: share of tokens that are hidden", between(0.05, 0.99));
   v("norm_pix", c.norm_pix, "mae, maskfeat: standardize the target of each token");
-  v("target", c.target, "maskfeat: hog (each cell to length 1), hog_raw or pixels", one_of({"hog", "hog_raw", "pixels"}));
-  v("fusion", c.fusion, "several inputs in recipe classify: early = stacked bands for one encoder, late = an encoder for each input, features joined", one_of({"early", "late"}));
+  v("positions", c.positions, "vit: fixed = sines and cosines, or learned, as in the published dino and moco; mae has fixed ones", one_of({"fixed", "learned"}));
+  v("target", c.target, "maskfeat: hog (each cell to length 1), hog_raw, pixels, or hog_index (hog, and vegetation, water and built-up index of red, green, nir and swir)", one_of({"hog", "hog_raw", "pixels", "hog_index"}));
+  v("fusion", c.fusion, "several inputs in recipes classify and segment (unet, upconv): early = stacked bands for one encoder, late = an encoder for each input, features joined", one_of({"early", "late"}));
   v("recompute", c.recompute, "vit: blocks keep only their input and run again on the way back; less memory, about a third more time, the same bits");
   v("head_hidden", c.head_hidden, "dino: width of the head", at_least(1));
   v("head_bottleneck", c.head_bottleneck, "dino: what the head narrows to", at_least(1));
@@ -157,6 +159,9 @@ struct RunConfig {
   int epochs = 20;
   int batch = 8;
   std::int64_t max_steps = 0;
+  std::int64_t validate_steps = 0;
+  int n_labels = 0;
+  std::uint64_t label_draw = 1;
   std::uint64_t seed = 1;
   int threads = 2;
   std::string device = "auto";
@@ -180,10 +185,13 @@ void describe(V&& v, RunConfig& c) {
   v("schedule", c.schedule, "the learning-rate schedule");
   v("augment", c.augment, "any of crop, flip, rotate, brightness, noise");
   v("crops", c.crops, "crops of recipe dino");
-  v("protocol", c.protocol, "full; frozen: the encoder does not learn; linear: frozen, with a linear head on standardized features; frozen_random: linear on random weights; scratch: full from random weights", one_of({"full", "frozen", "linear", "frozen_random", "scratch"}));
+  v("protocol", c.protocol, "full; frozen: the encoder does not learn; adapter: of the encoder only the spectral adapter learns; linear: frozen, with a linear head on standardized features; frozen_random: linear on random weights; scratch: full from random weights", one_of({"full", "frozen", "adapter", "linear", "frozen_random", "scratch"}));
   v("epochs", c.epochs, "passes over train", at_least(1));
   v("batch", c.batch, "samples a step", at_least(1));
   v("max_steps", c.max_steps, "stop after so many steps; 0 = epochs decide", at_least(0));
+  v("validate_steps", c.validate_steps, "validate at the end of the first epoch after so many more steps, and at the end; 0 = after each epoch", at_least(0));
+  v("n_labels", c.n_labels, "locations of train to learn from, drawn by their hash, of each class alike where one is given; the fewer lie within the more; 0 = all", at_least(0));
+  v("label_draw", c.label_draw, "seed of that draw");
   v("seed", c.seed, "seed of initialization, order and augmentation");
   v("threads", c.threads, "CPU threads; part of the run's key because the bits depend on it", at_least(1));
   v("device", c.device, "auto, cpu or cuda", one_of({"auto", "cpu", "cuda"}));

@@ -39,7 +39,8 @@ std::vector<CorpusSample> group_rows(std::vector<SampleRow> rows) {
   return samples;
 }
 
-Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json)
+Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json,
+               LabelDraw draw)
     : workspace_(workspace), dataset_(read_dataset(dataset_json)) {
   for (const auto& [name, part] : dataset_.parts) {
     const auto file = dataset_json.parent_path() / part.file;
@@ -52,6 +53,7 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
   }
   map_shards();
   resolve_classes();
+  if (draw.locations > 0) keep_drawn(draw);
 }
 
 Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json,

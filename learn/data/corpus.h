@@ -9,6 +9,7 @@
 
 #include "index/shard/shard_reader.h"
 #include "learn/config/dataset_file.h"
+#include "learn/config/run_config.h"
 
 namespace tilewright::learn {
 
@@ -22,12 +23,22 @@ struct CorpusSample {
 /// Adjacent rows of equal name become one sample.
 std::vector<CorpusSample> group_rows(std::vector<SampleRow> rows);
 
+/// Which locations of train a run learns from.
+struct LabelDraw {
+  int locations = 0;  ///< 0 = all
+  std::uint64_t seed = 1;
+};
+
 /// Immutable after construction, so loader threads share it without locks.
 class Corpus {
  public:
   /// Reads dataset.json and maps the shards that its parts name. Throws Error::failed where a part
   /// file does not have its recorded hash, or names a class that dataset.json does not have.
-  Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json);
+  /// `draw` keeps that many locations of train: the first by hash, of each class in proportion
+  /// where the target is one; the fewer lie within the more. Class counts are then theirs. Throws
+  /// Error::config if train has fewer.
+  Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json,
+         LabelDraw draw = {});
   /// As above, but with one part "all" of the rows of `part_file`.
   Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json,
          const std::filesystem::path& part_file);
@@ -46,10 +57,15 @@ class Corpus {
  private:
   void map_shards();
   void resolve_classes();
+  void keep_drawn(LabelDraw draw);
+  void count_classes();
   std::filesystem::path workspace_;
   DatasetFile dataset_;
   std::map<std::string, std::vector<CorpusSample>> parts_;
   std::map<std::string, shard::MappedFile> shards_;
 };
+
+/// The draw of a run's settings.
+LabelDraw draw_of(const RunConfig& run);
 
 }  // namespace tilewright::learn

@@ -42,6 +42,13 @@ void check_mae(const MaeShape& shape) {
                         std::to_string(shape.decoder_heads));
 }
 
+/// Mean square a patch, over the patches that count; 0 without one.
+torch::Tensor over_counted(const torch::Tensor& error_nlv, const torch::Tensor& counted_nl) {
+  return (error_nlv.square().mean(-1) * counted_nl).sum() / counted_nl.sum().clamp_min(1);
+}
+
+constexpr int kIndices = 3;
+
 }  // namespace
 
 int MaeShape::target_values() const {
@@ -71,8 +78,22 @@ torch::Tensor unpatchify(const torch::Tensor& patches_nlv, int patch_px, int cha
       .reshape({n, channels, side * patch_px, side * patch_px});
 }
 
+torch::Tensor spectral_indices(const torch::Tensor& image_nchw, const IndexBands& bands) {
+  const auto of = [&](int a, int b) {
+    const auto first = image_nchw.select(1, a), second = image_nchw.select(1, b);
+    return (first - second) / (first + second + 1e-5);
+  };
+  return torch::stack(
+      {of(bands.nir, bands.red), of(bands.green, bands.nir), of(bands.swir, bands.nir)}, 1);
+}
+
 MaskedAutoencoder::MaskedAutoencoder(const MaeShape& shape)
-    : shape_(shape), trunk_(*this, shape.encoder) {
+    : shape_(shape),
+      adapter_(shape.is_spectral
+                   ? register_module(kSpectralAdapter,
+                                     std::make_shared<SpectralAdapter>(shape.encoder.channels))
+                   : nullptr),
+      trunk_(*this, shape.is_spectral ? on_adapter(shape.encoder) : shape.encoder) {
   check_mae(shape);
   const int width = shape.decoder_dim;
   decoder_embed_ = register_module("decoder_embed", nn::Linear(shape.encoder.dim, width));
@@ -85,7 +106,15 @@ MaskedAutoencoder::MaskedAutoencoder(const MaeShape& shape)
   decoder_norm_ =
       register_module("decoder_norm", nn::LayerNorm(nn::LayerNormOptions({width}).eps(1e-6)));
   decoder_pred_ = register_module("decoder_pred", nn::Linear(width, shape.target_values()));
+  if (shape.index_bands)
+    decoder_pred_index_ = register_module(
+        "decoder_pred_index",
+        nn::Linear(width, kIndices * shape.encoder.patch_px * shape.encoder.patch_px));
   initialize_vit(*this);
+}
+
+torch::Tensor MaskedAutoencoder::adapted(const torch::Tensor& image_nchw) {
+  return adapter_ ? adapter_->forward(image_nchw) : image_nchw;
 }
 
 torch::Tensor MaskedAutoencoder::decode(const torch::Tensor& latent_nld,
@@ -98,7 +127,7 @@ torch::Tensor MaskedAutoencoder::decode(const torch::Tensor& latent_nld,
                 decoder_pos_embed_;
   for (const auto& block : decoder_blocks_)
     tokens = shape_.encoder.recomputes ? recomputed(*block, tokens) : block->forward(tokens);
-  return decoder_pred_->forward(decoder_norm_->forward(tokens)).slice(1, 1);
+  return decoder_norm_->forward(tokens);
 }
 
 torch::Tensor MaskedAutoencoder::loss_of(const torch::Tensor& image_nchw,
@@ -110,8 +139,7 @@ torch::Tensor MaskedAutoencoder::loss_of(const torch::Tensor& image_nchw,
     const auto variance = target.var(-1, /*unbiased=*/true, /*keepdim=*/true);
     target = (target - mean) / (variance + 1e-6).sqrt();
   }
-  const auto per_patch = (pred_nlv - target).square().mean(-1);
-  return (per_patch * counted_nl).sum() / counted_nl.sum().clamp_min(1);
+  return over_counted(pred_nlv - target, counted_nl);
 }
 
 torch::Tensor MaskedAutoencoder::target_of(const torch::Tensor& image_nchw) const {
@@ -131,13 +159,15 @@ MaeOutput MaskedAutoencoder::forward(const torch::Tensor& image_nchw, const torc
       torch::argsort(noise_nl, /*stable=*/true, /*dim=*/1, /*descending=*/false);
   const auto ids_restore =
       torch::argsort(ids_shuffle, /*stable=*/true, /*dim=*/1, /*descending=*/false);
-  const auto visible = gather_tokens(trunk_.embed(image_nchw), ids_shuffle.slice(1, 0, kept));
+  const auto visible =
+      gather_tokens(trunk_.embed(adapted(image_nchw)), ids_shuffle.slice(1, 0, kept));
 
   MaeOutput out;
   out.ids_restore_nl = ids_restore;
   out.mask_nl = (ids_restore >= kept).to(torch::kFloat32);
   out.latent_nld = trunk_.encode(visible);
-  out.pred_nlv = decode(out.latent_nld, ids_restore);
+  const auto decoded = decode(out.latent_nld, ids_restore);
+  out.pred_nlv = decoder_pred_->forward(decoded).slice(1, 1);
   auto counted = out.mask_nl;
   if (valid_nhw.defined())
     counted =
@@ -145,6 +175,11 @@ MaeOutput MaskedAutoencoder::forward(const torch::Tensor& image_nchw, const torc
         std::get<0>(
             patchify(valid_nhw.unsqueeze(1).to(torch::kFloat32), shape_.encoder.patch_px).min(-1));
   out.loss = loss_of(image_nchw, out.pred_nlv, counted);
+  if (!shape_.index_bands) return out;
+  const auto indices =
+      patchify(spectral_indices(image_nchw, *shape_.index_bands), shape_.encoder.patch_px);
+  out.loss =
+      out.loss + over_counted(decoder_pred_index_->forward(decoded).slice(1, 1) - indices, counted);
   return out;
 }
 

@@ -6,8 +6,10 @@
 #include <torch/torch.h>
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "learn/models/spectral.h"
 #include "learn/models/vit.h"
 
 namespace tilewright::learn {
@@ -16,12 +18,24 @@ namespace tilewright::learn {
 /// in a Gaussian window of 16 px, each cell to length 1 or as it is (FG-MAE).
 enum class MaskedTarget { pixels, hog, hog_raw };
 
+/// Channels of the image that spectral indices are made of.
+struct IndexBands {
+  int red = 0, green = 0, nir = 0, swir = 0;
+};
+/// NDVI, NDWI and NDBI of each pixel, [N, 3, H, W]: differences of nir and red, green and nir, swir
+/// and nir over their sums + 1e-5. For images that are not negative.
+torch::Tensor spectral_indices(const torch::Tensor& image_nchw, const IndexBands& bands);
+
 struct MaeShape {
   VitShape encoder;
   int decoder_dim = 512, decoder_depth = 8, decoder_heads = 16;
   double mask_ratio = 0.75;
   bool norm_pix = true;  ///< standardize the target of each token
   MaskedTarget target = MaskedTarget::pixels;
+  /// The encoder is that of a SpectralVit, with its names; targets are of the image's own bands.
+  bool is_spectral = false;
+  /// Set: a second head draws the indices of hidden tokens, and its loss is added (FG-MAE).
+  std::optional<IndexBands> index_bands{};
   /// Numbers of a token's target; HOG has cells of 8 px, or of the whole patch if it is smaller.
   [[nodiscard]] int target_values() const;
 };
@@ -58,20 +72,25 @@ class MaskedAutoencoder : public torch::nn::Module {
   [[nodiscard]] const MaeShape& shape() const { return shape_; }
   /// What the encoder knows of whole images, nothing hidden; `tap` a block.
   ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
-    return trunk_.code(image_nchw, tap);
+    return trunk_.code(adapted(image_nchw), tap);
   }
   /// [N, L, target values] of the image, not standardized.
   [[nodiscard]] torch::Tensor target_of(const torch::Tensor& image_nchw) const;
 
  private:
+  /// What the patch embedding sees: the image, or what the spectral adapter makes of it, pixel by
+  /// pixel, so that hidden patches stay hidden.
+  torch::Tensor adapted(const torch::Tensor& image_nchw);
+  /// Tokens after the decoder's last norm, cls in front.
   torch::Tensor decode(const torch::Tensor& latent_nld, const torch::Tensor& ids_restore_nl);
   [[nodiscard]] torch::Tensor loss_of(const torch::Tensor& image_nchw,
                                       const torch::Tensor& pred_nlv,
                                       const torch::Tensor& counted_nl) const;
 
   MaeShape shape_;
+  std::shared_ptr<SpectralAdapter> adapter_;  ///< null: none
   VitTrunk trunk_;
-  torch::nn::Linear decoder_embed_{nullptr}, decoder_pred_{nullptr};
+  torch::nn::Linear decoder_embed_{nullptr}, decoder_pred_{nullptr}, decoder_pred_index_{nullptr};
   torch::Tensor mask_token_, decoder_pos_embed_;
   std::vector<std::shared_ptr<TransformerBlock>> decoder_blocks_;
   torch::nn::LayerNorm decoder_norm_{nullptr};

@@ -61,6 +61,11 @@ std::shared_ptr<FeatureEncoder> make_spectral_vit(const ModelConfig& config, Ima
   return std::make_shared<SpectralVit>(vit_shape(config, image));
 }
 
+std::shared_ptr<Segmenter> make_spectral_upconv(const ModelConfig& config, ImageShape image,
+                                                int classes) {
+  return std::make_shared<SpectralUpConv>(vit_shape(config, image), classes);
+}
+
 std::shared_ptr<FeatureEncoder> make_spectral_resnet(const ModelConfig&, ImageShape image) {
   return std::make_shared<SpectralResnet>(image.channels);
 }
@@ -82,6 +87,7 @@ constexpr std::array kModels{
     ModelRow{"resnet50", kResnetPaper, nullptr, make_resnet, false},
     ModelRow{"spectral_vit", kSpectralPaper, nullptr, make_spectral_vit, false},
     ModelRow{"spectral_resnet50", kSpectralPaper, nullptr, make_spectral_resnet, false},
+    ModelRow{"spectral_upconv", kSpectralPaper, make_spectral_upconv, nullptr, false},
     ModelRow{"unet_resnet18", kUnetPaper, make_resnet_unet, make_resnet, false},
     ModelRow{"unet_resnet50", kUnetPaper, make_resnet_unet, make_resnet, false},
     ModelRow{"upconv", "a ladder of doublings on a plain ViT", make_upconv, nullptr, false},

@@ -15,12 +15,12 @@ nn::Conv3d along_bands(int in, int out, int kernel, int stride) {
       nn::Conv3dOptions(in, out, {kernel, 1, 1}).stride({stride, 1, 1}).padding({1, 0, 0}));
 }
 
+}  // namespace
+
 VitShape on_adapter(VitShape shape) {
   shape.channels = kSpectralChannels;
   return shape;
 }
-
-}  // namespace
 
 SpectralAdapter::SpectralAdapter(int bands) {
   if (bands < kLeastBands)
@@ -42,28 +42,42 @@ torch::Tensor SpectralAdapter::forward(const torch::Tensor& image_nchw) {
 
 SpectralVit::SpectralVit(const VitShape& shape)
     : adapter_(
-          register_module("spectral_adapter", std::make_shared<SpectralAdapter>(shape.channels))),
+          register_module(kSpectralAdapter, std::make_shared<SpectralAdapter>(shape.channels))),
       trunk_(*this, on_adapter(shape)) {
   initialize_vit(*this);
-  for (auto& item : named_parameters(/*recurse=*/false)) {
-    if (item.key() != "pos_embed") continue;
-    item.value().set_requires_grad(true);
-    nn::init::normal_(item.value(), 0, 0.02);
-  }
+  learn_positions(*this);
 }
 
 ImageCode SpectralVit::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
   return trunk_.code(adapter_->forward(image_nchw), tap);
 }
 
-std::vector<std::string> SpectralVit::encoder_prefixes() const {
+std::vector<std::string> spectral_vit_prefixes() {
   auto names = vit_prefixes();
-  names.insert(names.begin(), "spectral_adapter");
+  names.insert(names.begin(), kSpectralAdapter);
   return names;
 }
 
+SpectralUpConv::SpectralUpConv(const VitShape& shape, int classes)
+    : adapter_(
+          register_module(kSpectralAdapter, std::make_shared<SpectralAdapter>(shape.channels))),
+      trunk_(*this, on_adapter(shape)) {
+  initialize_vit(*this);
+  learn_positions(*this);
+  head_ = register_module("decode_head",
+                          std::make_shared<UpConvHead>(shape.dim, shape.patch_px, classes));
+}
+
+torch::Tensor SpectralUpConv::forward(const torch::Tensor& image_nchw) {
+  return head_->forward(encode(image_nchw, std::nullopt).map_ndhw);
+}
+
+ImageCode SpectralUpConv::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  return trunk_.code(adapter_->forward(image_nchw), tap);
+}
+
 SpectralResnet::SpectralResnet(int bands)
-    : adapter_(register_module("spectral_adapter", std::make_shared<SpectralAdapter>(bands))) {
+    : adapter_(register_module(kSpectralAdapter, std::make_shared<SpectralAdapter>(bands))) {
   int in = kSpectralChannels;
   for (int i = 0; i < 4; ++i) {
     const int middle = 64 << i, out = 256 << i, blocks[] = {3, 4, 6, 3};

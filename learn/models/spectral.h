@@ -8,11 +8,18 @@
 #include <vector>
 
 #include "learn/models/resnet.h"
+#include "learn/models/upconv.h"
 #include "learn/models/vit.h"
 
 namespace tilewright::learn {
 
 inline constexpr int kSpectralChannels = 128;
+/// Name below which the adapter's tensors lie, in every network that has one.
+inline constexpr const char* kSpectralAdapter = "spectral_adapter";
+/// Shape of a ViT on what the adapter makes of the bands.
+VitShape on_adapter(VitShape shape);
+/// Names below which SpectralVit registers.
+std::vector<std::string> spectral_vit_prefixes();
 
 /// Three convolutions along the bands of each pixel (1 to 32, 64, 128 channels; kernels 7, 7, 5;
 /// strides 5, 5, 3; padding 1), each with batch norm and ReLU, then the mean over what remains of
@@ -35,11 +42,29 @@ class SpectralVit : public FeatureEncoder {
   explicit SpectralVit(const VitShape& shape);
   ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
   [[nodiscard]] int feature_dim() const override { return trunk_.shape().dim; }
-  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override;
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
+    return spectral_vit_prefixes();
+  }
 
  private:
   std::shared_ptr<SpectralAdapter> adapter_;
   VitTrunk trunk_;
+};
+
+/// SpectralVit under a ladder of doublings (UpConvHead): classes of pixels, with the names of both.
+class SpectralUpConv : public Segmenter {
+ public:
+  SpectralUpConv(const VitShape& shape, int classes);
+  torch::Tensor forward(const torch::Tensor& image_nchw) override;
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
+    return spectral_vit_prefixes();
+  }
+
+ private:
+  std::shared_ptr<SpectralAdapter> adapter_;
+  VitTrunk trunk_;
+  std::shared_ptr<UpConvHead> head_;
 };
 
 /// Adapter, then ResNet-50 without stem; the first block of layer1 takes 128 channels to 256

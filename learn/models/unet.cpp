@@ -77,28 +77,38 @@ std::vector<std::string> unet_encoder_prefixes() {
   return {"inc", "down1", "down2", "down3", "down4"};
 }
 
-Unet::Unet(const UnetShape& shape, int size_px) : path_(*this, shape) {
+void check_unet_size(int size_px) {
   if (size_px < 16)
     throw Error::config("model unet: images of " + std::to_string(size_px) +
                         " px are too small; it needs 16 or more");
+}
+
+ExpandingPath::ExpandingPath(nn::Module& parent, const UnetShape& shape) {
   const int w = shape.width, factor = shape.is_bilinear ? 2 : 1;
   for (int i = 0; i < 4; ++i) {
     const int in = (16 * w) >> i, out = i == 3 ? w : in / 2 / factor;
-    up_[i] = register_module("up" + std::to_string(i + 1),
-                             std::make_shared<Up>(in, out, shape.is_bilinear));
+    up_[i] = parent.register_module("up" + std::to_string(i + 1),
+                                    std::make_shared<Up>(in, out, shape.is_bilinear));
   }
-  auto last = register_module("outc", std::make_shared<nn::Module>());
+  auto last = parent.register_module("outc", std::make_shared<nn::Module>());
   outc_ = last->register_module("conv", nn::Conv2d(nn::Conv2dOptions(w, shape.classes, 1)));
   const torch::NoGradGuard no_grad;
   outc_->weight.normal_(0, 0.01);
   outc_->bias.zero_();
 }
 
-torch::Tensor Unet::forward(const torch::Tensor& image_nchw) {
-  const auto maps = path_.forward(image_nchw);
+torch::Tensor ExpandingPath::forward(const std::array<torch::Tensor, 5>& maps) {
   auto x = maps[4];
   for (int i = 0; i < 4; ++i) x = up_[i]->forward(x, maps[3 - i]);
   return outc_->forward(x);
+}
+
+Unet::Unet(const UnetShape& shape, int size_px) : path_(*this, shape), up_path_(*this, shape) {
+  check_unet_size(size_px);
+}
+
+torch::Tensor Unet::forward(const torch::Tensor& image_nchw) {
+  return up_path_.forward(path_.forward(image_nchw));
 }
 
 ImageCode Unet::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {

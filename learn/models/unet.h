@@ -62,12 +62,23 @@ class ContractingPath {
   int deepest_channels_;
 };
 
+/// The expanding half as members of `parent`: up1 to up4 and outc.conv, which starts at N(0, 0.01)
+/// with zero bias, so that the first loss is ln K.
+class ExpandingPath {
+ public:
+  ExpandingPath(torch::nn::Module& parent, const UnetShape& shape);
+  torch::Tensor forward(const std::array<torch::Tensor, 5>& maps);
+
+ private:
+  std::array<std::shared_ptr<Up>, 4> up_;
+  torch::nn::Conv2d outc_{nullptr};
+};
+
 /// Names below which ContractingPath registers.
 std::vector<std::string> unet_encoder_prefixes();
 
 /// Ronneberger et al. 2015 as milesial builds it. Output size = input size for sizes >= 16.
-/// Differs: the last convolution starts at N(0, 0.01) with zero bias, so that the first loss is ln
-/// K.
+/// Differs: the start of the last convolution (ExpandingPath).
 class Unet : public Segmenter {
  public:
   /// Throws Error::config if a side is below 16 pixels.
@@ -80,15 +91,20 @@ class Unet : public Segmenter {
 
  private:
   ContractingPath path_;
-  std::array<std::shared_ptr<Up>, 4> up_;
-  torch::nn::Conv2d outc_{nullptr};
+  ExpandingPath up_path_;
 };
+/// Throws Error::config if a side is below 16 pixels.
+void check_unet_size(int size_px);
 
 /// Features of a whole image: mean of the deepest map.
 class UnetEncoder : public FeatureEncoder {
  public:
   explicit UnetEncoder(const UnetShape& shape);
   ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
+  /// All levels, from finest to deepest.
+  std::array<torch::Tensor, 5> maps(const torch::Tensor& image_nchw) {
+    return path_.forward(image_nchw);
+  }
   [[nodiscard]] int feature_dim() const override { return path_.deepest_channels(); }
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return unet_encoder_prefixes();

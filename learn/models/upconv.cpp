@@ -46,6 +46,7 @@ torch::Tensor UpConvHead::forward(const torch::Tensor& map_nchw) {
 
 UpConv::UpConv(const VitShape& shape, int classes) : trunk_(*this, shape) {
   initialize_vit(*this);
+  if (shape.learns_positions) learn_positions(*this);
   head_ = register_module("decode_head",
                           std::make_shared<UpConvHead>(shape.dim, shape.patch_px, classes));
 }

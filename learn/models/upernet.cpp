@@ -131,6 +131,7 @@ UperNet::UperNet(const VitShape& shape, int classes) : trunk_(*this, shape) {
        {shape.depth / 3 - 1, shape.depth / 2 - 1, 2 * shape.depth / 3 - 1, shape.depth - 1})
     taps_.push_back(std::max(tap, 0));
   initialize_vit(*this);
+  if (shape.learns_positions) learn_positions(*this);
   freeze(*this, {"norm"});  // taps come before it
   neck_ = register_module("neck", std::make_shared<FeaturePyramid>(shape.dim));
   decode_head_ =

@@ -40,10 +40,16 @@ void check_shape(const VitShape& shape) {
 }  // namespace
 
 VitShape vit_shape(const ModelConfig& config, ImageShape image) {
-  VitShape shape{image.channels, image.size_px, config.patch_px, config.dim,
-                 config.depth,   config.heads,  config.recompute};
+  VitShape shape{.channels = image.channels,
+                 .size_px = image.size_px,
+                 .patch_px = config.patch_px,
+                 .dim = config.dim,
+                 .depth = config.depth,
+                 .heads = config.heads,
+                 .learns_positions = config.positions == "learned",
+                 .recomputes = config.recompute};
   bool is_known = config.name == "vit" || config.name == "upernet" || config.name == "upconv" ||
-                  config.name == "spectral_vit";
+                  config.name == "spectral_vit" || config.name == "spectral_upconv";
   for (const auto& row : kNamedVits) {
     if (config.name != row.name) continue;
     shape.dim = row.dim;
@@ -152,6 +158,14 @@ void initialize_vit(nn::Module& module) {
   }
 }
 
+void learn_positions(nn::Module& module) {
+  for (auto& item : module.named_parameters(/*recurse=*/false)) {
+    if (item.key() != "pos_embed") continue;
+    item.value().set_requires_grad(true);
+    nn::init::normal_(item.value(), 0, 0.02);
+  }
+}
+
 VitTrunk::VitTrunk(nn::Module& parent, const VitShape& shape) : shape_(shape) {
   check_shape(shape);
   cls_token_ = parent.register_parameter("cls_token", torch::zeros({1, 1, shape.dim}));
@@ -219,7 +233,10 @@ std::vector<std::string> vit_prefixes() {
   return {"cls_token", "pos_embed", "patch_embed", "blocks", "norm"};
 }
 
-VitEncoder::VitEncoder(const VitShape& shape) : trunk_(*this, shape) { initialize_vit(*this); }
+VitEncoder::VitEncoder(const VitShape& shape) : trunk_(*this, shape) {
+  initialize_vit(*this);
+  if (shape.learns_positions) learn_positions(*this);
+}
 
 ImageCode VitEncoder::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
   return trunk_.code(image_nchw, tap);

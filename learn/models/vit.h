@@ -15,7 +15,8 @@ namespace tilewright::learn {
 struct VitShape {
   int channels = 3, size_px = 224, patch_px = 16;
   int dim = 768, depth = 12, heads = 12;
-  bool recomputes = false;  ///< blocks run again on the way back (see recompute.h)
+  bool learns_positions = false;  ///< N(0, 0.02) at the start, instead of fixed sines and cosines
+  bool recomputes = false;        ///< blocks run again on the way back (see recompute.h)
   [[nodiscard]] int tokens_per_side() const { return size_px / patch_px; }
   [[nodiscard]] int tokens() const { return tokens_per_side() * tokens_per_side(); }
 };
@@ -56,6 +57,9 @@ std::vector<std::shared_ptr<TransformerBlock>> register_blocks(torch::nn::Module
 /// MAE's initialization: Xavier uniform weights, zero biases, LayerNorm (1, 0), tokens N(0, 0.02);
 /// the patch embedding is Xavier over (D, C p p) and keeps torch's default bias.
 void initialize_vit(torch::nn::Module& module);
+
+/// Makes the positions of `module` weights that are learned, N(0, 0.02).
+void learn_positions(torch::nn::Module& module);
 
 /// The encoder as members of `parent`, so that their names stay flat: cls_token, pos_embed,
 /// patch_embed.proj, blocks.N, norm. He et al. 2022, Dosovitskiy et al. 2021.

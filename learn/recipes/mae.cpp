@@ -2,6 +2,10 @@
 // Recipes mae and maskfeat: masked tokens of one view are predicted, as pixels or as gradients.
 #include "learn/models/mae.h"
 
+#include <algorithm>
+#include <initializer_list>
+
+#include "geometry/error.h"
 #include "learn/recipes/rows.h"
 
 namespace tilewright::learn {
@@ -16,7 +20,7 @@ class Mae : public Recipe {
   [[nodiscard]] Delivery delivery() const override { return Delivery::image; }
   [[nodiscard]] torch::nn::Module& module() override { return *model_; }
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
-    return vit_prefixes();
+    return model_->shape().is_spectral ? spectral_vit_prefixes() : vit_prefixes();
   }
 
   torch::Tensor loss(const Batch& batch, const StepKey& key) override {
@@ -24,6 +28,28 @@ class Mae : public Recipe {
                                      key, kMaskPurpose);
     return model_->forward(batch.image_nchw, noise.to(batch.image_nchw.device()), batch.valid_nhw)
         .loss;
+  }
+
+  /// Standardized targets are brought back by the mean and variance of the true patch, as the
+  /// reference draws them.
+  std::optional<Reconstruction> reconstruct(const Batch& batch, const StepKey& key) override {
+    const auto& shape = model_->shape();
+    if (shape.target != MaskedTarget::pixels) return std::nullopt;
+    const auto& image = batch.image_nchw;
+    const auto noise = uniform_noise({image.size(0), shape.encoder.tokens()}, key, kMaskPurpose);
+    const auto out = model_->forward(image, noise.to(image.device()), batch.valid_nhw);
+    const auto patches = patchify(image, shape.encoder.patch_px);
+    auto drawn = out.pred_nlv;
+    if (shape.norm_pix)
+      drawn = drawn * (patches.var(-1, /*unbiased=*/true, /*keepdim=*/true) + 1e-6).sqrt() +
+              patches.mean(-1, /*keepdim=*/true);
+    const auto hidden = out.mask_nl.unsqueeze(-1) > 0;
+    const auto back = [&](const torch::Tensor& values_nlv) {
+      return unpatchify(values_nlv, shape.encoder.patch_px, shape.encoder.channels);
+    };
+    return Reconstruction{
+        .image_nchw = back(torch::where(hidden, drawn, patches)),
+        .hidden_nhw = back(hidden.expand_as(patches).to(torch::kUInt8)).select(1, 0) > 0};
   }
 
   ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override {
@@ -34,7 +60,8 @@ class Mae : public Recipe {
   /// if they are standardized, 1/9 for nine bins of length 1.
   [[nodiscard]] std::optional<double> expected_initial_loss(int) const override {
     const auto& shape = model_->shape();
-    if (!shape.norm_pix && shape.target != MaskedTarget::hog) return std::nullopt;
+    if ((!shape.norm_pix && shape.target != MaskedTarget::hog) || shape.index_bands)
+      return std::nullopt;
     return (shape.norm_pix ? 1 : 1.0 / 9) +
            2.0 * shape.decoder_dim / (shape.decoder_dim + shape.target_values());
   }
@@ -48,6 +75,37 @@ MaskedTarget target_named(const std::string& name) {
   return name == "hog_raw" ? MaskedTarget::hog_raw : MaskedTarget::hog;
 }
 
+/// Channels of red, green, nir and swir by the names of their bands.
+IndexBands find_index_bands(const DatasetFile& dataset) {
+  std::vector<std::string> names;
+  for (const auto& input : dataset.inputs) {
+    for (const auto& band : input.bands) names.push_back(band.name);
+    if (input.normalize == "standard" || input.normalize == "none")
+      throw Error::config("model.target hog_index: dataset '" + dataset.name +
+                          "' has normalize: " + input.normalize +
+                          ", whose values may be negative; use mean2sigma, "
+                          "robust or reflectance");
+  }
+  const auto place = [&](std::initializer_list<const char*> known) {
+    for (const auto* name : known)
+      if (const auto at = std::find(names.begin(), names.end(), name); at != names.end())
+        return static_cast<int>(at - names.begin());
+    throw Error::config("model.target hog_index: dataset '" + dataset.name + "' has no band " +
+                        *known.begin() +
+                        "; it needs red, green, nir and swir (or B04, B03, B08 "
+                        "and B11)");
+  };
+  return {.red = place({"red", "B04", "B4"}),
+          .green = place({"green", "B03", "B3"}),
+          .nir = place({"nir", "B08", "B8"}),
+          .swir = place({"swir", "swir1", "B11"})};
+}
+
+std::optional<IndexBands> index_bands_of(const ModelConfig& model, const DatasetFile& dataset) {
+  if (model.target != "hog_index") return std::nullopt;
+  return find_index_bands(dataset);
+}
+
 std::unique_ptr<Recipe> make_masked(const RunConfig& run, const DatasetFile& dataset,
                                     MaskedTarget target) {
   const auto& model = run.model;
@@ -57,7 +115,11 @@ std::unique_ptr<Recipe> make_masked(const RunConfig& run, const DatasetFile& dat
                                         .decoder_heads = model.decoder_heads,
                                         .mask_ratio = model.mask_ratio,
                                         .norm_pix = model.norm_pix,
-                                        .target = target});
+                                        .target = target,
+                                        .is_spectral = model.name == "spectral_vit",
+                                        .index_bands = target == MaskedTarget::pixels
+                                                           ? std::nullopt
+                                                           : index_bands_of(model, dataset)});
 }
 
 }  // namespace

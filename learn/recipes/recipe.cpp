@@ -7,6 +7,7 @@
 
 #include "geometry/error.h"
 #include "learn/models/named_tensors.h"
+#include "learn/models/spectral.h"
 #include "learn/recipes/rows.h"
 
 namespace tilewright::learn {
@@ -25,13 +26,14 @@ constexpr std::array kRecipes{
     RecipeRow{"dino", "Caron et al. 2021, arXiv 2104.14294", make_dino},
 };
 
-constexpr std::array kProtocols{"full", "frozen", "linear", "frozen_random", "scratch"};
+constexpr std::array kProtocols{"full", "frozen", "adapter", "linear", "frozen_random", "scratch"};
 
 void check_protocol(const RunConfig& run) {
   const auto& protocol = run.protocol;
   if (std::find(kProtocols.begin(), kProtocols.end(), protocol) == kProtocols.end())
-    throw Error::config("protocol '" + protocol +
-                        "' does not exist; there are full, frozen, linear, frozen_random, scratch");
+    throw Error::config(
+        "protocol '" + protocol +
+        "' does not exist; there are full, frozen, adapter, linear, frozen_random, scratch");
   if (is_encoder_frozen(run) && run.recipe != "segment" && run.recipe != "classify")
     throw Error::config("protocol " + protocol + ": recipe " + run.recipe +
                         " trains the encoder itself; use protocol: full");
@@ -48,6 +50,26 @@ void check_parts(const RunConfig& run, const Recipe& recipe) {
   if (run.accumulate > 1 && needs_whole_batch(recipe.delivery()))
     throw Error::config("accumulate " + std::to_string(run.accumulate) + ": recipe " + run.recipe +
                         " needs its whole batch at once; use accumulate: 1");
+}
+
+/// Also of an adapter inside the encoder of one sensor.
+bool is_of_adapter(const std::string& name) {
+  const std::string adapter = kSpectralAdapter;
+  return lies_below(name, {adapter}) || name.find("." + adapter + ".") != std::string::npos ||
+         name.ends_with("." + adapter);
+}
+
+void thaw_adapter(const RunConfig& run, torch::nn::Module& module) {
+  bool is_there = false;
+  for (auto& item : module.named_parameters()) {
+    if (!is_of_adapter(item.key())) continue;
+    item.value().set_requires_grad(true);
+    is_there = true;
+  }
+  if (!is_there)
+    throw Error::config("protocol adapter: model " + run.model.name +
+                        " has no spectral adapter; use spectral_vit, spectral_resnet50 or "
+                        "spectral_upconv, or protocol: frozen");
 }
 
 const RecipeRow& recipe_row(const std::string& name) {
@@ -81,7 +103,8 @@ int small_crop_px(const RunConfig& run, int size_px) {
 }
 
 bool is_encoder_frozen(const RunConfig& run) {
-  return run.protocol == "frozen" || run.protocol == "linear" || run.protocol == "frozen_random";
+  return run.protocol == "frozen" || run.protocol == "adapter" || run.protocol == "linear" ||
+         run.protocol == "frozen_random";
 }
 
 ImageShape image_shape(const DatasetFile& dataset) {
@@ -106,12 +129,16 @@ std::unique_ptr<Recipe> make_recipe(const RunConfig& run, const DatasetFile& dat
   auto recipe = row.make(run, dataset);
   check_parts(run, *recipe);
   if (is_encoder_frozen(run)) freeze(recipe->module(), recipe->encoder_prefixes());
+  if (run.protocol == "adapter") thaw_adapter(run, recipe->module());
   return recipe;
 }
 
 void set_training(Recipe& recipe, const RunConfig& run, bool is_training) {
   set_training(recipe.module(), is_training,
                is_encoder_frozen(run) ? recipe.encoder_prefixes() : std::vector<std::string>{});
+  if (run.protocol != "adapter") return;
+  for (const auto& item : recipe.module().named_modules("", /*include_self=*/false))
+    if (is_of_adapter(item.key())) item.value()->train(is_training);
 }
 
 }  // namespace tilewright::learn

@@ -37,6 +37,12 @@ enum class Delivery { image, image_and_mask, image_and_label, pair, sensors, cro
 /// True where the samples of a batch are compared with one another: it must be whole.
 bool needs_whole_batch(Delivery delivery);
 
+/// An image whose hidden patches are those that a decoder draws.
+struct Reconstruction {
+  torch::Tensor image_nchw;
+  torch::Tensor hidden_nhw;  ///< bool
+};
+
 class Recipe {
  public:
   virtual ~Recipe() = default;
@@ -53,6 +59,10 @@ class Recipe {
   /// Class scores [N, K, H, W] of pixels or [N, K] of images; supervised recipes only, others throw
   /// Error::config.
   virtual torch::Tensor logits(const torch::Tensor& image_nchw);
+  /// What people can look at of a recipe that hides and draws pixels; nullopt of all others.
+  virtual std::optional<Reconstruction> reconstruct(const Batch&, const StepKey&) {
+    return std::nullopt;
+  }
   /// What the recipe's encoder knows of images; `tap` as in FeatureEncoder.
   virtual ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) = 0;
   /// After each optimizer step, without gradient: momentum encoders follow, queues move on.
@@ -74,7 +84,8 @@ std::unique_ptr<Recipe> make_recipe(const RunConfig& run, const DatasetFile& dat
 /// Edge of the small crops of recipe dino: crops.small_px, or half of the sample, cut to whole
 /// tokens.
 int small_crop_px(const RunConfig& run, int size_px);
-/// True for the protocols that leave the encoder as it is.
+/// True for the protocols that leave the encoder as it is, but for its spectral adapter with
+/// protocol `adapter`.
 bool is_encoder_frozen(const RunConfig& run);
 /// Training or evaluation mode; a frozen encoder stays in evaluation mode.
 void set_training(Recipe& recipe, const RunConfig& run, bool is_training);

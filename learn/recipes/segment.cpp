@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "geometry/error.h"
+#include "learn/models/late_segmenters.h"
 #include "learn/recipes/rows.h"
 
 namespace tilewright::learn {
@@ -51,6 +52,17 @@ class Segment : public Recipe {
   int classes_;
 };
 
+/// One encoder for the stacked bands, or one for each input.
+std::shared_ptr<Segmenter> segmenter_of(const ModelConfig& model, const DatasetFile& dataset,
+                                        int classes) {
+  const auto image = image_shape(dataset);
+  if (model.fusion == "early") return make_segmenter(model, image, classes);
+  if (dataset.inputs.size() < 2)
+    throw Error::config("recipe segment: fusion late joins several inputs, but dataset '" +
+                        dataset.name + "' has one; name more, or use fusion: early");
+  return make_late_segmenter(model, sensor_channels(dataset), image.size_px, classes);
+}
+
 }  // namespace
 
 SegmentationLossSettings loss_settings(const LossConfig& config, const TargetInfo& target) {
@@ -75,7 +87,7 @@ std::unique_ptr<Recipe> make_segment(const RunConfig& run, const DatasetFile& da
         "recipe segment: dataset '" + dataset.name + "' has target '" + dataset.target.kind +
         "' with " + std::to_string(classes) +
         " classes; give it a `target:` layer with at least background and one class");
-  return std::make_unique<Segment>(make_segmenter(run.model, image_shape(dataset), classes),
+  return std::make_unique<Segment>(segmenter_of(run.model, dataset, classes),
                                    segmentation_loss(run.loss.name),
                                    loss_settings(run.loss, dataset.target), classes);
 }

@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verb `evaluate`: evaluation.json and samples.csv.
+// Verb `evaluate`: evaluation.json, samples.csv and a few samples to look at.
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <optional>
+#include <utility>
 
 #include "geometry/error.h"
 #include "index/shard/commit.h"
 #include "learn/config/json.h"
 #include "learn/train/bootstrap.h"
 #include "learn/train/evaluator.h"
+#include "learn/train/examples.h"
 #include "learn/train/knn.h"
 #include "learn/train/loaded_run.h"
 #include "learn/train/part_sums.h"
 
 namespace tilewright::learn {
 namespace {
+
+namespace fs = std::filesystem;
+constexpr int kEvaluationVersion = 2;
 
 Json shown_interval(const Interval& interval) { return {interval[0], interval[1]}; }
 
@@ -96,7 +103,7 @@ std::string csv(const std::string& text) {
 std::string csv_header(const PartScore& score) {
   std::string text = "sample,location,part,loss";
   for (const auto& column : score.columns) text += "," + csv(column);
-  return text + "\n";
+  return text + ",block\n";
 }
 
 std::string csv_rows(const std::string& part, const PartScore& score) {
@@ -104,7 +111,7 @@ std::string csv_rows(const std::string& part, const PartScore& score) {
   for (const auto& s : score.each) {
     text += csv(s.sample) + "," + csv(s.location) + "," + part + "," + shown(s.loss);
     for (const auto& cell : s.cells) text += "," + csv(cell);
-    text += "\n";
+    text += "," + csv(block_of(s.location)) + "\n";
   }
   return text;
 }
@@ -160,23 +167,36 @@ std::string summary_of(const PartScore& score) {
   return "IoU macro " + rounded(m.iou_macro) + ", micro " + rounded(m.iou_micro);
 }
 
-}  // namespace
+/// What an evaluation depends on: one with the same is not made again.
+Json identity_of(const Corpus& corpus, const LoadedRun& loaded, const EvaluateRequest& request) {
+  return {{"version", kEvaluationVersion},
+          {"dataset", corpus.dataset().name},
+          {"dataset_sha256", corpus.dataset().sha256},
+          {"weights_sha256", loaded.weights_sha256},
+          {"worst", request.worst}};
+}
 
-void run_evaluate(const EvaluateRequest& request, const LearnContext& context) {
-  const Corpus corpus(request.workspace, request.dataset);
-  auto loaded = load_run(request.run_folder, corpus.dataset(), request.device, request.threads);
+bool is_evaluated(const fs::path& run_folder, const Json& identity, bool has_samples) {
+  if (has_samples && !fs::exists(run_folder / "samples.csv")) return false;
+  std::ifstream in(run_folder / "evaluation.json", std::ios::binary);
+  const auto found = Json::parse(in, nullptr, /*allow_exceptions=*/false);
+  if (!found.is_object()) return false;
+  for (const auto& [key, value] : identity.items())
+    if (found.value(key, Json()) != value) return false;
+  return true;
+}
+
+/// Counts of val and test, a row a sample, and what the worst of masks look like.
+void evaluate_classes(LoadedRun& loaded, const Corpus& corpus, const EvaluateRequest& request,
+                      Json& document, const LearnContext& context) {
   const bool is_of_images = loaded.recipe->delivery() == Delivery::image_and_label;
   if (!is_of_images && loaded.recipe->delivery() != Delivery::image_and_mask)
     throw Error::config("the run " + request.run_folder + " has the recipe " +
                         loaded.record.run.recipe +
                         ", which has no target to evaluate; name a supervised run");
   const auto& classes = corpus.dataset().target.classes;
-  Json document = {{"version", 1},
-                   {"dataset", corpus.dataset().name},
-                   {"dataset_sha256", corpus.dataset().sha256},
-                   {"weights_sha256", loaded.weights_sha256}};
-  document["parts"] = Json::object();
   std::string samples;
+  std::vector<WorstSample> worst;
   std::optional<Neighbours> neighbours;
   if (is_of_images) neighbours.emplace(loaded, corpus, context);
   for (const std::string part : {"val", "test"}) {
@@ -187,14 +207,52 @@ void run_evaluate(const EvaluateRequest& request, const LearnContext& context) {
     out = score.labels ? json_of_labels(score, classes) : json_of_confusion(score, classes);
     if (neighbours) out["knn"] = neighbours->of(part);
     samples += (samples.empty() ? csv_header(score) : "") + csv_rows(part, score);
+    const auto of_part = worst_of(part, score, is_of_images ? 0 : request.worst);
+    worst.insert(worst.end(), of_part.begin(), of_part.end());
     context.say(part + ": " + std::to_string(score.samples) + " samples, " + summary_of(score));
   }
+  const fs::path folder = request.run_folder;
+  write_worst(loaded, corpus, worst, folder);
+  shard::publish_file(folder / "samples.csv", samples);
+}
+
+/// The loss of recipes that draw hidden pixels, and some of what they draw.
+void evaluate_drawing(LoadedRun& loaded, const Corpus& corpus, const EvaluateRequest& request,
+                      Json& document, const LearnContext& context) {
+  bool is_drawn = false;
+  for (const std::string part : {"val", "test"}) {
+    if (corpus.part(part).empty()) continue;
+    const auto score = evaluate_part(*loaded.recipe, loaded.record.run, loaded.record.inputs,
+                                     corpus, part, {loaded.device, false}, context);
+    document["parts"][part] = {{"samples", score.samples}, {"loss", score.loss}};
+    if (!std::exchange(is_drawn, true))
+      write_reconstructions(loaded, corpus, part, request.worst, request.run_folder);
+    context.say(part + ": " + std::to_string(score.samples) + " samples, loss " +
+                shown(score.loss));
+  }
+}
+
+}  // namespace
+
+void run_evaluate(const EvaluateRequest& request, const LearnContext& context) {
+  const auto draw = draw_of(read_run_record(request.run_folder).run);
+  const Corpus corpus(request.workspace, request.dataset, draw);
+  auto loaded = load_run(request.run_folder, corpus.dataset(), request.device, request.threads);
+  const auto identity = identity_of(corpus, loaded, request);
+  const bool has_classes = loaded.recipe->delivery() != Delivery::image;
+  if (!request.overwrite && is_evaluated(request.run_folder, identity, has_classes))
+    return context.say("the run " + fs::path(request.run_folder).filename().string() +
+                       " is evaluated: nothing to do");
+  Json document = identity;
+  document["parts"] = Json::object();
+  if (has_classes)
+    evaluate_classes(loaded, corpus, request, document, context);
+  else
+    evaluate_drawing(loaded, corpus, request, document, context);
   if (document["parts"].empty())
     context.say("the dataset " + corpus.dataset().name +
                 " has neither val nor test: nothing to evaluate");
-  const std::filesystem::path folder = request.run_folder;
-  shard::publish_file(folder / "samples.csv", samples);
-  shard::publish_file(folder / "evaluation.json", document.dump(2) + "\n");
+  shard::publish_file(fs::path(request.run_folder) / "evaluation.json", document.dump(2) + "\n");
 }
 
 }  // namespace tilewright::learn

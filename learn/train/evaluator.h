@@ -21,6 +21,7 @@ namespace tilewright::learn {
 struct SampleScore {
   std::string sample, location;
   double loss = 0;                 ///< mean cross-entropy of its counted pixels, or of its classes
+  std::int64_t counted = 1;        ///< pixels that count; 1 of images
   std::vector<std::string> cells;  ///< texts for PartScore::columns
 };
 

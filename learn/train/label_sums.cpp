@@ -36,6 +36,7 @@ class ClassSums : public PartSums {
       each_.push_back({sample.name,
                        sample.location,
                        one,
+                       1,
                        {name_of(truth[0]), name_of(guess[0]), shown(static_cast<double>(*sure))}});
       blocks_.try_emplace(block_of(sample.location), total_.classes())
           .first->second.add(truth, guess);
@@ -95,6 +96,7 @@ class ClassesSums : public PartSums {
       each_.push_back({sample.name,
                        sample.location,
                        one,
+                       1,
                        {names_of(truth), names_of(guess), shown(metrics_of(own).f1_micro)}});
     }
   }

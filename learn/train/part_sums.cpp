@@ -22,6 +22,8 @@ class PixelSums : public PartSums {
     columns_ = {"overall_accuracy", "iou_micro", "iou_macro"};
     for (const auto& info : dataset.target.classes) columns_.push_back("iou_" + info.name);
     columns_.insert(columns_.end(), {"pixels", "ignored_pixels"});
+    for (const char* count : {"hits_", "truth_", "predicted_"})
+      for (const auto& info : dataset.target.classes) columns_.push_back(count + info.name);
   }
 
   void add(const torch::Tensor& scores, const RawBatch& raw, const Batch& batch,
@@ -65,10 +67,25 @@ class PixelSums : public PartSums {
                                       shown(m.iou_macro)};
     for (const auto& iou : m.iou) cells.push_back(shown(iou));
     cells.insert(cells.end(), {std::to_string(m.pixels), std::to_string(m.ignored)});
+    add_counts(one, cells);
     each_.push_back({sample.name, sample.location,
                      loss / static_cast<double>(std::max<std::int64_t>(one.pixels(), 1)),
-                     std::move(cells)});
+                     one.pixels(), std::move(cells)});
     blocks_.try_emplace(block_of(sample.location), classes_).first->second.add(one);
+  }
+
+  /// By class: pixels of it in both, in truth, in prediction.
+  void add_counts(const Confusion& one, std::vector<std::string>& cells) const {
+    std::vector<std::int64_t> truth(static_cast<std::size_t>(classes_)), predicted(truth);
+    for (int k = 0; k < classes_; ++k) {
+      cells.push_back(std::to_string(one.at(k, k)));
+      for (int other = 0; other < classes_; ++other) {
+        truth[static_cast<std::size_t>(k)] += one.at(k, other);
+        predicted[static_cast<std::size_t>(k)] += one.at(other, k);
+      }
+    }
+    for (const auto count : truth) cells.push_back(std::to_string(count));
+    for (const auto count : predicted) cells.push_back(std::to_string(count));
   }
 
   int classes_;

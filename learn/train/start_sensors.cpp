@@ -97,7 +97,7 @@ bool has_sensors(const torch::nn::Module& module) {
 }
 
 bool takes_sensors(const RunConfig& run) {
-  return run.recipe == "dual_simclr" || (run.recipe == "classify" && run.model.fusion == "late");
+  return run.recipe == "dual_simclr" || run.model.fusion == "late";
 }
 
 void take_sensor(StartWeights& start, const std::optional<std::string>& sensor,

@@ -87,11 +87,12 @@ ModelConfig with_encoder_shape(ModelConfig model, const std::optional<StartWeigh
   const auto& theirs = start->record->run.model;
   model.width = theirs.width;
   model.bilinear = theirs.bilinear;
-  if (!model_row(theirs.name).is_vit) return model;
+  if (!model_row(theirs.name).is_vit && theirs.name != "spectral_vit") return model;
   int channels = 0;
   for (const auto& input : dataset.inputs) channels += static_cast<int>(input.bands.size());
   const auto shape = vit_shape(theirs, {.channels = channels, .size_px = start->record->size_px});
   model.patch_px = shape.patch_px;
+  model.positions = theirs.positions;
   model.dim = shape.dim, model.depth = shape.depth, model.heads = shape.heads;
   return model;
 }

@@ -64,6 +64,7 @@ void clear_run(const fs::path& folder) {
     const bool is_ours = name == "checkpoints" || name == "metrics.jsonl" || name == kWeights ||
                          name == kWeightSums || name == "config.json" ||
                          name == "evaluation.json" || name == "samples.csv" ||
+                         name.starts_with("worst-") || name.starts_with("reconstructions-") ||
                          name.starts_with("events.out.tfevents.");
     if (is_ours) fs::remove_all(entry.path());
   }
@@ -95,6 +96,7 @@ class Trainer {
   void take(const RawBatch& raw);
   [[noreturn]] void stop();
   void finish_epoch();
+  [[nodiscard]] bool is_validation_due() const;
   bool validate();
   void write_train_row();
   void save();
@@ -103,6 +105,7 @@ class Trainer {
   const LearnContext& context_;
   torch::Device device_;  ///< before any tensor exists
   fs::path folder_;
+  bool is_renewed_;
   Corpus corpus_;
   const std::vector<CorpusSample>& samples_;
   std::optional<StartWeights> start_;
@@ -121,7 +124,8 @@ Trainer::Trainer(const TrainRequest& request, const LearnContext& context)
     : context_(context),
       device_(prepare_device(request.run.device, request.run.threads, request.run.repro)),
       folder_(request.run_folder),
-      corpus_(request.workspace, request.dataset),
+      is_renewed_(request.renew),
+      corpus_(request.workspace, request.dataset, draw_of(request.run)),
       samples_(corpus_.part("train")),
       start_(read_start(request, corpus_.dataset().inputs)),
       record_(record_of(request, corpus_.dataset(), start_)),
@@ -147,11 +151,17 @@ void Trainer::resume() {
   for (const auto& text : found.damaged) context_.say("damaged checkpoint passed over: " + text);
   if (!found.newest) return;
   const auto& state = found.newest->state;
-  if (state.run_json != state_.run_json)
-    throw Error::config("the run " + folder_.filename().string() + " was begun otherwise: " +
-                        describe_difference(state.run_json, state_.run_json) +
-                        "; put it back, give the run another name, or start it anew: tilewright "
-                        "train JOB --force train");
+  if (state.run_json != state_.run_json) {
+    const auto what = "the run " + folder_.filename().string() + " was begun otherwise: " +
+                      describe_difference(state.run_json, state_.run_json);
+    if (!is_renewed_)
+      throw Error::config(what +
+                          "; put it back, give the run another name, or start it anew: tilewright "
+                          "train JOB --force train");
+    context_.say(what + "; it starts anew");
+    clear_run(folder_);
+    return;
+  }
   if (!state.isa.empty() && state.isa != current_isa())
     context_.say("the checkpoint was made with " + state.isa + ", this machine has " +
                  current_isa() + ": the run goes on, but not bit by bit");
@@ -233,9 +243,16 @@ void Trainer::write_train_row() {
   window_ = {.started_s = now};
 }
 
+/// True at the end of an epoch in which another `validate_steps` were done, and at the end.
+bool Trainer::is_validation_due() const {
+  if (run_.validate_steps == 0 || state_.step >= length_.total_steps) return true;
+  const auto before = state_.epoch * length_.steps_per_epoch;
+  return state_.step / run_.validate_steps != before / run_.validate_steps;
+}
+
 /// True if this is the best state so far, by the headline of the score.
 bool Trainer::validate() {
-  if (corpus_.part("val").empty()) return false;
+  if (corpus_.part("val").empty() || !is_validation_due()) return false;
   LearnContext quiet;
   const double before = log_->seconds();
   stepper_->optimizer().swap_average();

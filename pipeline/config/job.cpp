@@ -123,6 +123,12 @@ std::optional<std::string> repaired_from(const Job& job, const std::string& name
   return std::nullopt;
 }
 
+bool is_member(const Job& job, const std::string& run) {
+  return std::any_of(job.experiments.begin(), job.experiments.end(), [&](const auto& experiment) {
+    return std::any_of(experiment.members.begin(), experiment.members.end(), [&](const auto& member) { return member.run == run; });
+  });
+}
+
 std::vector<std::string> subset_names(const CurateConfig& curate) {
   std::vector<std::string> names;
   for (const auto& [name, subset] : curate.subsets) {

@@ -15,6 +15,7 @@
 #include "index/split.h"
 #include "index/placement.h"
 #include "learn/config/run_config.h"
+#include "pipeline/config/experiment.h"
 #include "pipeline/config/label_config.h"
 #include "pipeline/config/source_config.h"
 
@@ -281,6 +282,16 @@ void describe(V&& v, DatasetConfig& c) {
     one_of({"standard", "robust", "mean2sigma", "reflectance", "sar_db", "minmax_local", "max_local", "none"}));
 }
 
+/// What the report of supervised runs shows beside their numbers.
+struct EvaluateConfig {
+  std::vector<std::string> by;
+  int worst = 6;
+};
+template <class V>
+void describe(V&& v, EvaluateConfig& c) {
+  v("by", c.by, "columns that scores are grouped by: zone, year, month, tile, component, view_count, cloud_frac, positive_frac, ignore_frac, object_count, share_CLASS, a target or a score; numbers in four ranges");
+  v("worst", c.worst, "worst samples of each run to show, and pairs of classes most often confused", between(0, 100));
+}
 struct PredictConfig {
   std::string run;
   std::optional<std::string> source;
@@ -324,7 +335,9 @@ struct Job {
   std::optional<SplitSection> split;
   std::optional<CurateConfig> curate;
   NamedList<DatasetConfig> datasets;
-  NamedList<learn::RunConfig> runs;
+  NamedList<learn::RunConfig> runs;                   ///< members of grids in place of the run that had one
+  std::vector<Experiment> experiments;                ///< runs that had a grid; no section of their own
+  std::optional<EvaluateConfig> evaluate;
   std::optional<PredictConfig> predict;
   LimitsConfig limits;
 
@@ -339,6 +352,8 @@ struct Job {
 };
 /// Layer of which `name` is the repaired version (`curate.repair`); nullopt: it is none.
 std::optional<std::string> repaired_from(const Job& job, const std::string& name);
+/// True for a run that a grid has made.
+bool is_member(const Job& job, const std::string& run);
 /// Names of the subsets that curate writes: a draw makes NAME_n for each n.
 std::vector<std::string> subset_names(const CurateConfig& curate);
 
@@ -356,6 +371,7 @@ void describe(V&& v, Job& c) {
   v("curate", c.curate, "scores of labels and subsets by rule");
   v("datasets", c.datasets, "what trainers read");
   v("runs", c.runs, "trainings, in order");
+  v("evaluate", c.evaluate, "what is shown of supervised runs beside their numbers");
   v("predict", c.predict, "maps of whole scenes");
   v("limits", c.limits, "memory, threads and trust");
 }

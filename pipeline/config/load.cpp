@@ -81,6 +81,7 @@ Job load_job(const fs::path& file, const JobOptions& options) {
   for (const auto& flag : options.flags) put_value(tree, flag.path, flag.value, flag.flag, problems);
   Job job;
   job.file = fs::absolute(file).lexically_normal();
+  if (is_readable) job.experiments = expand_grids(tree, problems);
   if (is_readable) read_struct({tree, "", problems}, job);
   add_roots(job, options.roots);
   expand_sources(job);
@@ -94,6 +95,7 @@ Job load_job(const fs::path& file, const JobOptions& options) {
       problems.push_back(std::move(problem));
     }
   }
+  join_member_problems(job.experiments, problems);
   if (!problems.empty()) throw Error::config(format_problems(file.string(), problems));
   return job;
 }

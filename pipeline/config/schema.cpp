@@ -126,6 +126,13 @@ void add_name_patterns(JobJson& properties) {
     properties[section]["anyOf"][0]["propertyNames"] = JobJson{{"pattern", "^[a-z0-9_]+$"}};
 }
 
+/// The grid of a run is unfolded before runs are read, so that it is no field of one.
+void add_grid(JobJson& properties) {
+  auto grid = or_null(map_of(any_of({JobJson{{"type", "array"}}, map_of(or_null(typed("object")))})));
+  grid["description"] = kGridHelp;
+  properties["runs"]["anyOf"][0]["additionalProperties"]["properties"]["grid"] = std::move(grid);
+}
+
 }  // namespace
 
 JobJson schema_of_job() {
@@ -133,6 +140,7 @@ JobJson schema_of_job() {
   JobJson out{{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "Tilewright job"}};
   out.update(job);
   add_name_patterns(out["properties"]);
+  add_grid(out["properties"]);
   out["required"] = {"workspace", "sources"};
   return out;
 }

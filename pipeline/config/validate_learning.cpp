@@ -9,12 +9,13 @@
 #include "pipeline/config/validate.h"
 #include "pipeline/scores/damage_label.h"
 #include "pipeline/scores/score.h"
+#include "pipeline/stages/run_groups.h"
 
 namespace tilewright::pipeline {
 namespace {
 
 const std::vector<std::string> kRecipes{"mae", "maskfeat", "simclr", "dual_simclr", "moco", "dino", "segment", "classify", "regress", "multitask"};
-const std::vector<std::string> kSegmenters{"unet", "unet_resnet18", "unet_resnet50", "upernet", "upconv", "deeplabv3plus"};
+const std::vector<std::string> kSegmenters{"unet", "unet_resnet18", "unet_resnet50", "upernet", "upconv", "spectral_upconv", "deeplabv3plus"};
 const std::vector<std::string> kEncoders{"vit", "vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge", "resnet18", "resnet50", "unet", "unet_resnet18", "unet_resnet50", "spectral_vit", "spectral_resnet50"};
 const std::vector<std::string> kOfImages{"classify", "simclr", "dual_simclr", "moco", "dino"};
 const std::vector<std::string> kAugmentations{"crop", "flip", "rotate", "brightness", "noise"};
@@ -141,11 +142,11 @@ void check_model(const std::string& path, const learn::RunConfig& run, Findings&
   const auto& model = run.model;
   findings.need_known(path + ".model.name", "model", model.name, model_names());
   if (!is_among(model.name, model_names())) return;
-  const bool is_free_vit = model.name == "vit" || model.name == "upernet" || model.name == "upconv" || model.name == "spectral_vit";
+  const bool is_free_vit = model.name == "vit" || model.name == "upernet" || model.name == "upconv" || model.name == "spectral_vit" || model.name == "spectral_upconv";
   if (is_free_vit && model.dim % model.heads != 0)
     findings.add(path + ".model.heads", std::to_string(model.heads) + " heads do not divide dim " + std::to_string(model.dim));
-  if ((run.recipe == "mae" || run.recipe == "maskfeat") && !model.name.starts_with("vit"))
-    findings.add(path + ".model.name", "recipe " + run.recipe + " needs a vit model, such as model: {name: vit_tiny, patch_px: 8}");
+  if ((run.recipe == "mae" || run.recipe == "maskfeat") && !model.name.starts_with("vit") && model.name != "spectral_vit")
+    findings.add(path + ".model.name", "recipe " + run.recipe + " needs a vit model, such as model: {name: vit_tiny, patch_px: 8}, or spectral_vit");
   if (run.recipe == "segment" && !is_among(model.name, kSegmenters))
     findings.add(path + ".model.name", "recipe segment needs a model with one output a pixel, such as unet");
   if (is_among(run.recipe, kOfImages) && !is_among(model.name, kEncoders))
@@ -156,10 +157,14 @@ void check_model(const std::string& path, const learn::RunConfig& run, Findings&
 void check_protocol(const std::string& path, const learn::RunConfig& run, Findings& findings) {
   const auto& protocol = run.protocol;
   const bool has_start = run.model.encoder || run.init, is_linear = protocol == "linear" || protocol == "frozen_random";
-  if ((protocol == "frozen" || protocol == "linear") && !has_start)
+  if ((protocol == "frozen" || protocol == "adapter" || protocol == "linear") && !has_start)
     findings.add(path + ".protocol", protocol + " needs weights to start from: model: {encoder: {run: NAME}} or init:");
   if ((protocol == "scratch" || protocol == "frozen_random") && has_start)
     findings.add(path + ".protocol", protocol + " starts from random weights; leave out init and model.encoder");
+  if (protocol == "adapter" && !run.model.name.starts_with("spectral_"))
+    findings.add(path + ".protocol", "adapter is for models with a spectral adapter (spectral_vit, spectral_resnet50, spectral_upconv), not for " + run.model.name + "; use frozen");
+  if (run.model.positions == "learned" && (run.recipe == "mae" || run.recipe == "maskfeat"))
+    findings.add(path + ".model.positions", "recipe " + run.recipe + " has fixed positions; leave it out");
   if (is_linear && run.recipe != "classify") findings.add(path + ".protocol", protocol + " is for recipe classify; use frozen");
   if (run.recipe == "classify" && run.loss.name != "cross_entropy" && run.loss.name != "focal")
     findings.add(path + ".loss.name", run.loss.name + " is a loss of pixels; recipe classify takes cross_entropy or focal");
@@ -183,8 +188,9 @@ void check_inputs(const Job& job, const std::string& path, const learn::RunConfi
     const auto count = dataset.inputs.size();
     if (run.recipe == "dual_simclr" && count != 2)
       findings.add(path + ".dataset", "recipe dual_simclr contrasts two sensors, but dataset '" + name + "' has " + std::to_string(count) + " inputs; name two, such as inputs: [s1, s2]");
-    if (run.model.fusion == "late" && (run.recipe != "classify" || count < 2))
-      findings.add(path + ".model.fusion", "late is for recipe classify on several inputs; use early");
+    const bool is_joinable = run.recipe == "classify" || (run.recipe == "segment" && (run.model.name == "unet" || run.model.name == "upconv"));
+    if (run.model.fusion == "late" && (!is_joinable || count < 2))
+      findings.add(path + ".model.fusion", "late is for several inputs in recipe classify, or in recipe segment with model unet or upconv; use early");
   }
 }
 
@@ -218,12 +224,20 @@ void check_predict(const Job& job, Findings& findings) {
       findings.add("predict.run", "the run '" + name + "' has recipe " + run.recipe + ", which makes no map; name a run with recipe segment");
 }
 
+void check_evaluate(const Job& job, Findings& findings) {
+  if (!job.evaluate) return;
+  if (job.runs.empty()) findings.add("evaluate", "is about runs, but the job has no runs: section");
+  for (std::size_t i = 0; i < job.evaluate->by.size(); ++i)
+    if (!job.evaluate->by[i].starts_with("share_")) findings.need_known("evaluate.by." + std::to_string(i), "column", job.evaluate->by[i], group_columns(job));
+}
+
 }  // namespace
 
 void validate_learning(const Job& job, Findings& findings) {
   check_curate(job, findings);
   for (const auto& [name, dataset] : job.datasets) check_dataset(job, "datasets." + name, dataset, findings);
   for (std::size_t i = 0; i < job.runs.size(); ++i) check_run(job, i, findings);
+  check_evaluate(job, findings);
   check_predict(job, findings);
 }
 

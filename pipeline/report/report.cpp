@@ -24,7 +24,7 @@ struct SectionRow {
 constexpr SectionRow kSections[] = {
     {"counts", "Counts", count_section},     {"samples", "Samples", sample_section},       {"labels", "Labels", label_section},     {"map", "Map", map_section},
     {"noise", "Label noise", noise_section}, {"scores", "Scores", score_section},          {"targets", "Targets", target_section},   {"datasets", "Datasets", dataset_section},
-    {"runs", "Runs", run_section},           {"predictions", "Maps", prediction_section}, {"rejections", "Left out", rejection_section},
+    {"experiments", "Experiments", experiment_section}, {"runs", "Runs", run_section},           {"predictions", "Maps", prediction_section}, {"rejections", "Left out", rejection_section},
 };
 
 /// Moves every chart of `json` into `charts` and leaves its number, so that the page's script finds it.
@@ -91,6 +91,12 @@ ReportJson numbers_of(const ReportJson& page) {
   out["targets"] = ReportJson::array();
   if (page.contains("targets") && page["targets"].is_object())
     for (const auto& target : page["targets"]["targets"]) out["targets"].push_back(target);
+  out["experiments"] = ReportJson::array();
+  if (page.contains("experiments") && page["experiments"].is_object())
+    for (auto experiment : page["experiments"]["experiments"]) {
+      experiment.erase("charts");
+      out["experiments"].push_back(experiment);
+    }
   out["noise"] = ReportJson::array();
   if (page.contains("noise") && page["noise"].is_object())
     for (auto layer : page["noise"]["layers"]) {

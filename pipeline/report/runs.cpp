@@ -7,6 +7,7 @@
 
 #include "geometry/error.h"
 #include "learn/config/dataset_file.h"
+#include "pipeline/report/run_examples.h"
 #include "pipeline/report/section.h"
 
 namespace tilewright::pipeline {
@@ -72,7 +73,11 @@ ReportJson confusion_of(const ReportJson& part) {
   return {{"names", names}, {"rows", rows}};
 }
 
-ReportJson evaluation_of(const std::filesystem::path& file) {
+bool is_first_member(const Job& job, const std::string& name) {
+  return std::any_of(job.experiments.begin(), job.experiments.end(), [&](const auto& experiment) { return experiment.members.front().run == name; });
+}
+
+ReportJson evaluation_of(const ReportInput& input, const std::filesystem::path& file) {
   std::ifstream in(file);
   std::stringstream text;
   text << in.rdbuf();
@@ -82,7 +87,10 @@ ReportJson evaluation_of(const std::filesystem::path& file) {
   for (const auto& [name, part] : document["parts"].items()) {
     ReportJson row = {{"part", name}, {"iou_macro", number(part, "iou_macro")}, {"iou_micro", number(part, "iou_micro")},
                       {"accuracy", number(part, "overall_accuracy")}, {"f1_macro", number(part, "f1_macro")}};
-    if (part.contains("confusion") && part.contains("classes")) row["confusion"] = confusion_of(part);
+    if (part.contains("confusion") && part.contains("classes")) {
+      row["confusion"] = confusion_of(part);
+      if (auto pairs = confusion_pairs(input, part); !pairs.empty()) row["confused"] = {{"pairs", std::move(pairs)}};
+    }
     out.push_back(std::move(row));
   }
   return out;
@@ -119,8 +127,11 @@ ReportJson run_section(const ReportInput& input) {
   for (const auto& [name, config] : input.job.runs) {
     const auto folder = input.workspace / "runs" / name;
     if (!std::filesystem::exists(folder / "metrics.jsonl")) continue;
-    out.push_back({{"name", name}, {"recipe", config.recipe}, {"model", config.model.name}, {"dataset", config.dataset},
-                   {"charts", curves(folder / "metrics.jsonl")}, {"evaluation", evaluation_of(folder / "evaluation.json")}});
+    if (is_member(input.job, name) && !is_first_member(input.job, name)) continue;  // one stands for all, experiments show the numbers
+    ReportJson entry = {{"name", name}, {"recipe", config.recipe}, {"model", config.model.name}, {"dataset", config.dataset},
+                        {"charts", curves(folder / "metrics.jsonl")}, {"evaluation", evaluation_of(input, folder / "evaluation.json")}};
+    add_examples(input, name, config, entry);
+    out.push_back(std::move(entry));
   }
   if (out.empty()) return nullptr;
   return {{"runs", out}};

@@ -29,6 +29,7 @@ ReportJson score_section(const ReportInput&);       ///< histograms, best and wo
 ReportJson noise_section(const ReportInput&);       ///< known label noise against the ranking, where the job's folder has truth/
 ReportJson target_section(const ReportInput&);      ///< values of locations: classes by part, histograms
 ReportJson dataset_section(const ReportInput&);     ///< samples by part, pixels by class
+ReportJson experiment_section(const ReportInput&);  ///< tables and plots of runs with a grid
 ReportJson run_section(const ReportInput&);         ///< curves, metrics and confusion matrices
 ReportJson prediction_section(const ReportInput&);  ///< quicklooks of maps
 

@@ -158,6 +158,44 @@ Json explain_stage(const StageInput& in, const std::string& name) {
   return out;
 }
 
+std::string state_of_run(const StageInput& in, const std::string& name) {
+  const auto folder = in.workspace / "runs" / name;
+  if (std::filesystem::exists(folder / "evaluation.json")) return "trained and evaluated";
+  if (std::filesystem::exists(folder / "weights.safetensors")) return "trained";
+  return std::filesystem::exists(folder / "checkpoints") ? "begun" : "not begun";
+}
+
+/// "seed": "1", ... of a member of a grid.
+Json axes_json(const Experiment& experiment, const ExperimentMember& member) {
+  auto out = Json::object();
+  for (std::size_t i = 0; i < experiment.axes.size(); ++i) out[experiment.axes[i]] = member.values[i];
+  return out;
+}
+
+/// A run, or a run with a grid and its members.
+std::optional<Json> explain_run(const StageInput& in, const std::string& item) {
+  for (const auto& experiment : in.job.experiments) {
+    if (experiment.name != item) continue;
+    Json out{{"kind", "experiment"}, {"experiment", item}, {"members", Json::array()}};
+    for (const auto& member : experiment.members) {
+      auto row = axes_json(experiment, member);
+      row["run"] = member.run;
+      row["state"] = state_of_run(in, member.run);
+      out["members"].push_back(std::move(row));
+    }
+    return out;
+  }
+  for (const auto& [name, run] : in.job.runs) {
+    if (name != item) continue;
+    Json out{{"kind", "run"}, {"run", name}, {"recipe", run.recipe}, {"model", run.model.name}, {"dataset", run.dataset}, {"state", state_of_run(in, name)}};
+    for (const auto& experiment : in.job.experiments)
+      for (const auto& member : experiment.members)
+        if (member.run == name) out["experiment"] = experiment.name, out["grid"] = axes_json(experiment, member);
+    return out;
+  }
+  return std::nullopt;
+}
+
 std::optional<Json> explain_object(const index::Manifest& manifest, const std::string& item) {
   auto found = Json::array();
   for (const auto& object : index::label_objects(manifest)) {
@@ -201,18 +239,20 @@ std::optional<index::TileRow> tile_of_path(const index::Manifest& manifest, cons
   return std::nullopt;
 }
 
-[[noreturn]] void throw_unknown(const index::Manifest& manifest, const std::string& item) {
+[[noreturn]] void throw_unknown(const Job& job, const index::Manifest& manifest, const std::string& item) {
   auto known = stage_names();
+  for (const auto& [name, run] : job.runs) known.push_back(name);
   for (const auto& tile : index::tiles(manifest)) known.push_back(tile.tile_id);
   for (const auto& location : index::locations(manifest)) known.push_back(location.location_id);
   const auto near = nearest_name(item, known);
-  throw Error::config("the manifest knows no stage, tile, location, view, object or file '" + item + "'" + (near.empty() ? "" : "; did you mean " + near + "?"));
+  throw Error::config("the manifest knows no stage, run, tile, location, view, object or file '" + item + "'" + (near.empty() ? "" : "; did you mean " + near + "?"));
 }
 
 Json explanation(const StageInput& in, const std::string& item) {
   const auto& manifest = in.manifest;
   const auto names = stage_names();
   if (std::find(names.begin(), names.end(), item) != names.end()) return explain_stage(in, item);
+  if (auto run = explain_run(in, item)) return *run;
   if (const auto tile = index::tile(manifest, item)) return explain_tile(manifest, *tile);
   if (const auto location = index::location(manifest, item)) return explain_location(manifest, *location);
   if (auto view = explain_view(manifest, item)) return *view;
@@ -220,7 +260,7 @@ Json explanation(const StageInput& in, const std::string& item) {
   if (auto object = explain_object(manifest, item)) return *object;
   if (const auto tile = tile_of_path(manifest, item)) return explain_tile(manifest, *tile);
   const auto rejections = rejections_of(manifest, item);
-  if (rejections.empty()) throw_unknown(manifest, item);
+  if (rejections.empty()) throw_unknown(in.job, manifest, item);
   return {{"kind", "rejection"}, {"subject", item}, {"rejections", rejections}};
 }
 

@@ -84,6 +84,7 @@ class Collector {
     find_shards();
     find_vectors();
     find_predictions();
+    find_runs();
     find_leftovers();
     const auto dead = dead_bytes(manifest_, workspace_);
     report_.dead_members = dead.members;
@@ -126,6 +127,15 @@ class Collector {
     std::erase_if(unused, [](const auto& tile) { return tile.status == "ok"; });
     for (const auto& file : entries_of(workspace_ / "predictions"))
       if (const auto scene = gone_scene_of(file.filename().string(), unused); !scene.empty()) add(report_.removed, file, "its scene " + scene);
+  }
+
+  /// Trained weights are never thrown away: another job file may name them.
+  void find_runs() {
+    for (const auto& folder : entries_of(workspace_ / "runs")) {
+      const auto name = folder.filename().string();
+      const bool is_named = std::any_of(job_.runs.begin(), job_.runs.end(), [&](const auto& entry) { return entry.first == name; });
+      if (!is_named && fs::exists(folder / "config.json")) add(report_.kept, folder, "no run of this job has this name; remove the folder if it is not needed");
+    }
   }
 
   void find_leftovers() {

@@ -55,6 +55,8 @@ std::vector<std::string> missing_files(const StageRow& row, const StageInput& in
     for (const auto& [name, dataset] : in.job.datasets) wanted.push_back("datasets/" + name + "/dataset.json");
   if (row.name == "train")
     for (const auto& [name, run] : in.job.runs) wanted.push_back("runs/" + name + "/weights.safetensors");
+  if (row.name == "evaluate")
+    for (const auto& experiment : in.job.experiments) wanted.push_back("experiments/" + experiment.name + ".csv");
   std::erase_if(wanted, [&](const auto& file) { return fs::exists(in.workspace / file); });
   return wanted;
 }
@@ -133,7 +135,7 @@ WorkspaceCounts workspace_counts(const index::Manifest& manifest, const fs::path
   out.counts.emplace_back("views extracted", extracted);
   for (const auto& [layer, number] : masks) out.counts.emplace_back("masks " + layer, number);
   for (const auto& [reason, number] : rejections) out.counts.emplace_back("rejections " + reason, number);
-  for (const char* name : {"shards", "datasets", "runs", "predictions"}) out.bytes.emplace_back(name, bytes_below(workspace / name));
+  for (const char* name : {"shards", "datasets", "runs", "experiments", "predictions"}) out.bytes.emplace_back(name, bytes_below(workspace / name));
   std::error_code error;
   const auto size = fs::file_size(manifest.file(), error);
   out.bytes.emplace_back("manifest.gpkg", error ? 0 : static_cast<std::int64_t>(size));

@@ -113,7 +113,7 @@ constexpr std::array kStages{
     StageRow{"curate", "extract label split", "curate", 2, has_curate, nothing_foreseen, curate_inputs, run_curate},
     StageRow{"dataset", "extract label split curate", "datasets", 1, has_datasets, nothing_foreseen, nothing, run_dataset},
     StageRow{"train", "dataset", "runs", 1, has_runs, foresee_train, hash_run_inputs, run_train},
-    StageRow{"evaluate", "train", "", 1, has_runs, nothing_foreseen, nothing, run_evaluate},
+    StageRow{"evaluate", "train", "evaluate", 2, has_runs, nothing_foreseen, nothing, run_evaluate},
     StageRow{"predict", "scan train", "predict", 1, has_predict, nothing_foreseen, nothing, run_predict},
 };
 

@@ -13,6 +13,7 @@ namespace {
 learn::TrainRequest request_of(const StageInput& in, const std::string& name,
                                const learn::RunConfig& run, bool overwrite) {
   learn::TrainRequest request;
+  request.renew = is_member(in.job, name);  // it stands for its place in the grid: with other settings it is another run
   request.workspace = in.workspace.string();
   request.dataset = (in.workspace / "datasets" / run.dataset / "dataset.json").string();
   request.run_folder = (in.workspace / "runs" / name).string();

@@ -16,6 +16,7 @@ from pathlib import Path
 import chips
 import graph_bench
 import label_bench
+import learn_bench
 import numpy as np
 import rasterio
 from rasterio.features import rasterize
@@ -188,6 +189,8 @@ def measure(folder):
     yield ("shard reading", gigabytes, "GB/s", total / peer / 1e9, "webdataset, bytes only")
     yield from scan_bench.rows(BIN, folder / "scan")
     yield from chips.rows(BIN, folder / "chips")
+    if (BIN / "tilewright-learn-bench").exists():
+        yield from learn_bench.rows(BIN / "tilewright-learn-bench")
     start = clock(lambda: tilewright("--help"), 20)
     yield ("start of --help", start * 1000, "ms", 50, "the limit")
 
@@ -197,7 +200,7 @@ def main():
     print("| figure | ours | peer | ratio | peer is |\n|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, ours, unit, peer, what in measure(Path(folder)):
-            ratio = peer / ours if unit == "ms" else ours / peer
+            ratio = peer / ours if unit in ("ms", "MB", "%") else ours / peer
             print(f"| {name} | {ours:.4g} {unit} | {peer:.4g} {unit} | {ratio:.2f} | {what} |", flush=True)
 
 

@@ -8,6 +8,7 @@
 
 #include "geometry/error.h"
 #include "learn/models/load_matching.h"
+#include "learn/models/mae.h"
 #include "learn/models/model.h"
 #include "learn/models/named_tensors.h"
 #include "learn/recipes/recipe.h"
@@ -355,6 +356,36 @@ TEST(Maskfeat, PredictsEachOfItsTargets) {
   EXPECT_NO_THROW(make_recipe(run, large));
   run.model.patch_px = 12;  // no whole number of cells
   EXPECT_THROW(make_recipe(run, large), Error);
+}
+
+TEST(Maskfeat, IndicesAreASecondTargetWhoseLossIsAdded) {
+  auto file = dataset();
+  file.inputs[0].normalize = "mean2sigma";
+  file.inputs[0].bands = {{.name = "B03"}, {.name = "B04"}, {.name = "B08"}, {.name = "B11"}};
+  auto run = config_of({"maskfeat", "vit"});
+  run.model.target = "hog";
+  torch::manual_seed(2);
+  Batch batch;
+  batch.image_nchw = torch::rand({kSamples, 4, kSide, kSide});
+  const auto hog_alone = make_recipe(run, file)->loss(batch, {}).item<double>();
+  run.model.target = "hog_index";
+  const auto recipe = make_recipe(run, file);
+  const auto names = recipe->module().named_parameters();
+  EXPECT_EQ(names["decoder_pred_index.weight"].size(0), 3 * 4 * 4);
+  const auto both = recipe->loss(batch, {});
+  both.backward();
+  EXPECT_GT(names["decoder_pred_index.weight"].grad().abs().sum().item<double>(), 0);
+  EXPECT_GT(both.item<double>(), hog_alone);
+  const auto flat = torch::tensor({0.2F, 0.1F, 0.5F, 0.3F}).view({1, 4, 1, 1}).expand({1, 4, 8, 8});
+  const auto index = spectral_indices(flat, {.red = 1, .green = 0, .nir = 2, .swir = 3});
+  EXPECT_NEAR(index[0][0][0][0].item<double>(), 0.4 / 0.60001, 1e-6);
+  EXPECT_NEAR(index[0][1][0][0].item<double>(), -0.3 / 0.70001, 1e-6);
+  EXPECT_NEAR(index[0][2][0][0].item<double>(), -0.2 / 0.80001, 1e-6);
+  file.inputs[0].normalize = "standard";
+  EXPECT_THROW(make_recipe(run, file), Error) << "sums may be 0";
+  file.inputs[0].normalize = "mean2sigma";
+  file.inputs[0].bands[3].name = "B12";
+  EXPECT_THROW(make_recipe(run, file), Error) << "no swir";
 }
 
 /// Moments of a MoCo v2 run with a queue of 20 keys.

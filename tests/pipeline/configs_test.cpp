@@ -23,7 +23,7 @@ const fs::path kSource = TILEWRIGHT_SOURCE_DIR;
 
 std::vector<fs::path> config_files() {
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(kSource / "configs"))
+  for (const auto& entry : fs::recursive_directory_iterator(kSource / "configs"))
     if (entry.path().extension() == ".yaml") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;
@@ -49,10 +49,11 @@ TEST_P(Config, BeginsWithTheLicenceAndSaysWhatItIsFor) {
 
 TEST_P(Config, FindsItsFilesAndTheFieldsOfItsLayers) {
   if (!fs::exists(kSource / "../shared/data")) GTEST_SKIP() << "needs the sample data at ../shared/data";
+  if (GetParam().stem().string().ends_with("_full")) GTEST_SKIP() << "is for an archive of one's own";
   const auto job = load_job(GetParam());
   for (const auto& [name, source] : job.sources) {
     for (const auto& pattern : source.files)
-      EXPECT_TRUE(pattern.starts_with("ground:") || !glob_files(job, pattern).empty()) << name << ": " << pattern;  // configs/ground.sh writes these
+      EXPECT_TRUE(pattern.starts_with("ground:") || pattern.starts_with("region:") || !glob_files(job, pattern).empty()) << name << ": " << pattern;  // configs/ground.sh writes these
     for (const auto& quality : source.quality)
       EXPECT_TRUE(!quality.files || !glob_files(job, *quality.files).empty()) << quality.files.value_or("");
   }
@@ -60,7 +61,7 @@ TEST_P(Config, FindsItsFilesAndTheFieldsOfItsLayers) {
   EXPECT_TRUE(!job.split || !job.split->table || fs::exists(job.resolve(job.split->table->file)));
   for (const auto& [name, layer] : job.layers) {
     EXPECT_TRUE(!layer.raster || fs::exists(job.resolve(*layer.raster))) << layer.raster.value_or("");
-    if (!layer.vector) continue;
+    if (!layer.vector || layer.vector->starts_with("region:")) continue;  // tilewright synth writes these
     std::vector<std::string> wanted;
     if (layer.class_rule.by_field) wanted.push_back(layer.class_rule.by_field->field);
     if (layer.width && layer.width->lanes) wanted.push_back(*layer.width->lanes);
@@ -78,6 +79,24 @@ TEST(Configs, ThereIsOneForEachSetThatTheManualNames) {
   for (const auto& file : config_files()) names.insert(file.stem().string());
   for (const char* name : {"landsat8_ny", "landsat8_ny_b2", "naip_utm17_utm18", "naip_nd", "slovenia", "alexandria", "vegas_roads", "kampala", "enmap_potsdam", "nasty", "eurosat", "majortom_thailand", "ssl4eo_punjab", "ssl4eo_punjab_pairs", "slovenia_landuse", "enmap_points", "sen1floods", "elkton", "bigearthnet", "olemps_roads", "helsinki_osm", "vegas_two_sources", "vegas_mask", "ssl4eo_dual", "naip_nd_dates"})
     EXPECT_TRUE(names.contains(name)) << name;
+}
+
+TEST(Experiments, EachHasASmallFormAndRepeatsWithThreeSeeds) {
+  int grids = 0;
+  for (const auto& file : config_files()) {
+    if (file.parent_path().filename() != "experiments") continue;
+    const auto job = load_job(file);
+    EXPECT_FALSE(job.experiments.empty()) << file;
+    for (const auto& experiment : job.experiments) {
+      const auto seeds = std::find(experiment.axes.begin(), experiment.axes.end(), "seed") - experiment.axes.begin();
+      if (seeds == static_cast<std::ptrdiff_t>(experiment.axes.size())) continue;  // pre-training on a GPU: one each
+      std::set<std::string> values;
+      for (const auto& member : experiment.members) values.insert(member.values[static_cast<std::size_t>(seeds)]);
+      EXPECT_GE(values.size(), 3U) << file << " " << experiment.name;
+      ++grids;
+    }
+  }
+  EXPECT_GE(grids, 20);
 }
 
 }  // namespace

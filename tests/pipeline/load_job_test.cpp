@@ -374,7 +374,7 @@ TEST(LoadJob, RefusesWhatSensorsAndCropsCannotBe) {
                                      "  a: {dataset: d, recipe: dual_simclr, model: {name: resnet18}}\n"
                                      "  b: {dataset: d, recipe: classify, model: {name: resnet18, fusion: late}}\n"
                                      "  c: {dataset: d, recipe: dino, model: {name: upernet}, accumulate: 2, crops: {least_area: 0.6}, loss: {momentum_end: 2}, optimizer: {weight_decay_end: -1}}\n"));
-  for (const char* part : {"runs.a.dataset: recipe dual_simclr contrasts two sensors, but dataset 'd' has 1 inputs", "runs.b.model.fusion: late is for recipe classify on several inputs",
+  for (const char* part : {"runs.a.dataset: recipe dual_simclr contrasts two sensors, but dataset 'd' has 1 inputs", "runs.b.model.fusion: late is for several inputs in recipe classify",
                            "runs.c.model.name: recipe dino needs a model of whole images", "runs.c.accumulate: recipe dino needs its whole batch", "runs.c.crops.least_area: is above large_area",
                            "runs.c.loss.momentum_end: is outside 0 to 1", "runs.c.optimizer.weight_decay_end: is negative"})
     EXPECT_THAT(text, HasSubstr(part));

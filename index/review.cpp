@@ -50,10 +50,12 @@ std::string verdict_sql(const std::string& verdict) {
   if (verdict == "not_mine")
     return "NOT EXISTS (SELECT 1 FROM verdict WHERE location_id = l.location_id AND layer = ?1 AND "
            "who = ?3)";
-  if (verdict == "open") return std::string(kDeciding) + " IS NULL";
+  const std::string any =
+      "EXISTS (SELECT 1 FROM verdict WHERE location_id = l.location_id AND layer = ?1)";
+  if (verdict == "open") return "NOT " + any;
   if (verdict == "accept" || verdict == "reject" || verdict == "skip")
-    return "(SELECT verdict FROM verdict WHERE id = " + std::string(kDeciding) + ") = '" + verdict +
-           "'";
+    return any + " AND (SELECT verdict FROM verdict WHERE id = " + std::string(kDeciding) +
+           ") = '" + verdict + "'";
   throw Error::config("verdict: '" + verdict +
                       "' is none of any, open, accept, reject, skip, not_mine");
 }
@@ -90,12 +92,14 @@ std::vector<std::int64_t> review_order(const Manifest& m, const ReviewQuery& que
   WhereSql where{.condition = "1", .values = {}, .metrics = {}};
   if (!query.where.empty()) where = parse_where(query.where);
   check_metrics(m, query, where);
-  const auto sql = "SELECT fid FROM (SELECT l.fid AS fid, l.location_id AS id, " + sort.value +
-                   " AS value FROM location l WHERE " + kOfLayer + " AND " +
+  // Materialized: else the value is looked up once for each of its places in the order.
+  const auto sql = "WITH listed AS MATERIALIZED (SELECT l.fid AS fid, l.location_id AS id, " +
+                   sort.value + " AS value FROM location l WHERE " + kOfLayer + " AND " +
                    verdict_sql(query.verdict) +
                    " AND (?4 = '' OR EXISTS (SELECT 1 FROM subset_member WHERE name = ?4 AND "
                    "location_id = l.location_id)) AND coalesce(" +
-                   renumbered(where, kFirstRuleValue) + ", 0)) ORDER BY value IS NULL, value" +
+                   renumbered(where, kFirstRuleValue) +
+                   ", 0)) SELECT fid FROM listed ORDER BY value IS NULL, value" +
                    (query.is_ascending ? "" : " DESC") + ", id";
   return with_purpose(m, "listing locations for review", [&] {
     SQLite::Statement statement(m.database(), sql);

@@ -23,7 +23,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 TILEWRIGHT, MAKE_WORLD, FOLDER = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 LOCATIONS, VERDICTS = 2000, 200
-WAIT_S = 20
+WAIT_S = 60   # the longest that anything may take on a busy machine
 WORDS = {"a": "accept", "r": "reject", "s": "skip"}
 
 CONTRASTS = """

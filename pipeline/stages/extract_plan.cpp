@@ -40,9 +40,13 @@ struct PlannedView {
   bool resampled = false;
 };
 
-std::optional<geometry::Window> copied_pixels(bool resampled, double col_off, double row_off, const geometry::Window& cells) {
+std::optional<geometry::Window> copied_pixels(bool resampled, double col_off, double row_off,
+                                              const geometry::Window& cells) {
   if (resampled) return std::nullopt;
-  return geometry::Window{.col = std::llround(col_off), .row = std::llround(row_off), .width = cells.width, .height = cells.height};
+  return geometry::Window{.col = std::llround(col_off),
+                          .row = std::llround(row_off),
+                          .width = cells.width,
+                          .height = cells.height};
 }
 
 /// A text once, by number.
@@ -65,7 +69,8 @@ class Texts {
 
 /// The plan, and what of the manifest its members and windows are made of.
 struct SeriesPlan::State {
-  State(const StageInput& input, const std::string& name) : in(input), source(name), ratio(pixel_ratio(input.job, name)), grids(input.manifest) {
+  State(const StageInput& input, const std::string& name)
+      : in(input), source(name), ratio(pixel_ratio(input.job, name)), grids(input.manifest) {
     ground_source = derivation(in.job.source(source).channels, 1).ground();
     if (ground_source.empty()) return;
     index::each_view(in.manifest, [&](index::ViewRow view) {
@@ -81,7 +86,7 @@ struct SeriesPlan::State {
   std::vector<PlannedShard> shards;
   std::deque<PlannedLocation> locations;
   std::deque<PlannedView> views;
-  Texts tiles, dates;                                ///< tiles in order of their first member
+  Texts tiles, dates;  ///< tiles in order of their first member
   std::vector<std::vector<std::uint32_t>> views_of_tile;
   std::string ground_source;
   std::map<std::string, index::ViewRow> grounds;
@@ -94,15 +99,18 @@ struct SeriesPlan::State {
     if (ground_source.empty()) return nullptr;
     const auto found = grounds.find(location_id);
     if (found == grounds.end())
-      throw Error::failed("extracting " + source + ": location " + location_id + " has no view of " + ground_source + " to be above; limit " + source +
-                          " with area: to where both are, or remove the channel above_" + ground_source);
+      throw Error::failed("extracting " + source + ": location " + location_id +
+                          " has no view of " + ground_source + " to be above; limit " + source +
+                          " with area: to where both are, or remove the channel above_" +
+                          ground_source);
     return &found->second;
   }
 
   const std::vector<TileBand>& bands() {
     if (known_bands.empty()) known_bands = source_bands(in.job, in.manifest, source);
     if (known_bands.empty())
-      throw Error::failed("source " + source + " has no bands in the manifest; run: tilewright scan JOB");
+      throw Error::failed("source " + source +
+                          " has no bands in the manifest; run: tilewright scan JOB");
     return known_bands;
   }
 
@@ -126,7 +134,8 @@ struct SeriesPlan::State {
       window.cells = {0, 0, grid.width, grid.height};
     } else {
       const auto key = geometry::parse_location_id(location.id);
-      const geometry::LatticeWindow place{key ? key->window.i : 0, key ? key->window.j : 0, location.size_px};
+      const geometry::LatticeWindow place{key ? key->window.i : 0, key ? key->window.j : 0,
+                                          location.size_px};
       window.grid = geometry::lattice_affine(lattice_of_source(lattice(location), ratio));
       window.cells = geometry::lattice_pixels(window_of_source(place, ratio));
     }
@@ -136,14 +145,19 @@ struct SeriesPlan::State {
   std::string json_text(const PlannedLocation& location, const WindowToCut& window) {
     nlohmann::ordered_json json;
     json["location_id"] = location.id;
-    json["epsg"] = window.epsg != 0 ? nlohmann::ordered_json(window.epsg) : nlohmann::ordered_json();  // a CRS without a code
-    const geometry::Affine a = is_whole(location.id) ? window.grid : geometry::Affine{window.grid.a, 0, location.ulx, 0, window.grid.e, location.uly};
+    json["epsg"] = window.epsg != 0 ? nlohmann::ordered_json(window.epsg)
+                                    : nlohmann::ordered_json();  // a CRS without a code
+    const geometry::Affine a =
+        is_whole(location.id)
+            ? window.grid
+            : geometry::Affine{window.grid.a, 0, location.ulx, 0, window.grid.e, location.uly};
     json["affine"] = {a.a, a.b, a.c, a.d, a.e, a.f};
     json["size"] = {window.cells.height, window.cells.width};
     json["dates"] = nlohmann::ordered_json::array();
     json["tile_ids"] = nlohmann::ordered_json::array();
     for (auto v = location.view; v < location.view_end; ++v) {
-      json["dates"].push_back(views[v].date != kNone ? nlohmann::ordered_json(dates[views[v].date]) : nlohmann::ordered_json());
+      json["dates"].push_back(views[v].date != kNone ? nlohmann::ordered_json(dates[views[v].date])
+                                                     : nlohmann::ordered_json());
       json["tile_ids"].push_back(tiles[views[v].tile]);
     }
     json["bands"] = nlohmann::ordered_json::array();
@@ -156,9 +170,16 @@ struct SeriesPlan::State {
     const auto window = window_of(location, tiles[views[location.view].tile]);
     const auto band_count = static_cast<std::int64_t>(bands().size());
     for (auto v = location.view; v < location.view_end; ++v)
-      members.push_back({.key = location.id, .name = location.id + "." + view_name(tiles[views[v].tile]) + ".npy",
-                         .dtype = bands().front().dtype, .shape = {band_count, window.cells.height, window.cells.width}, .text = {}});
-    members.push_back({.key = location.id, .name = location.id + ".json", .dtype = {}, .shape = {}, .text = json_text(location, window)});
+      members.push_back({.key = location.id,
+                         .name = location.id + "." + view_name(tiles[views[v].tile]) + ".npy",
+                         .dtype = bands().front().dtype,
+                         .shape = {band_count, window.cells.height, window.cells.width},
+                         .text = {}});
+    members.push_back({.key = location.id,
+                       .name = location.id + ".json",
+                       .dtype = {},
+                       .shape = {},
+                       .text = json_text(location, window)});
   }
 };
 
@@ -170,16 +191,25 @@ const std::string& SeriesPlan::source() const { return state_->source; }
 const std::vector<PlannedShard>& SeriesPlan::shards() const { return state_->shards; }
 std::size_t SeriesPlan::tile_count() const { return state_->tiles.size(); }
 const std::string& SeriesPlan::tile_id(std::size_t tile) const { return state_->tiles[tile]; }
-std::span<const std::uint32_t> SeriesPlan::views_of_tile(std::size_t tile) const { return state_->views_of_tile[tile]; }
-std::size_t SeriesPlan::shard_of(std::uint32_t view) const { return state_->locations[state_->views[view].location].shard; }
+std::span<const std::uint32_t> SeriesPlan::views_of_tile(std::size_t tile) const {
+  return state_->views_of_tile[tile];
+}
+std::size_t SeriesPlan::shard_of(std::uint32_t view) const {
+  return state_->locations[state_->views[view].location].shard;
+}
 std::size_t SeriesPlan::member_of(std::uint32_t view) const { return state_->views[view].member; }
-const std::string& SeriesPlan::location_of(std::uint32_t view) const { return state_->locations[state_->views[view].location].id; }
-const std::string& SeriesPlan::tile_of(std::uint32_t view) const { return state_->tiles[state_->views[view].tile]; }
+const std::string& SeriesPlan::location_of(std::uint32_t view) const {
+  return state_->locations[state_->views[view].location].id;
+}
+const std::string& SeriesPlan::tile_of(std::uint32_t view) const {
+  return state_->tiles[state_->views[view].tile];
+}
 
 std::vector<shard::MemberSpec> SeriesPlan::members(std::size_t shard) const {
   std::vector<shard::MemberSpec> members;
   const auto& planned = state_->shards[shard];
-  for (auto n = planned.location; n < planned.location_end; ++n) state_->add_members(state_->locations[n], members);
+  for (auto n = planned.location; n < planned.location_end; ++n)
+    state_->add_members(state_->locations[n], members);
   return members;
 }
 
@@ -190,7 +220,8 @@ WindowToCut SeriesPlan::window(std::uint32_t number) const {
   window.copy_of = copied_pixels(view.resampled, view.col_off, view.row_off, window.cells);
   if (const auto* ground = state_->ground(location.id)) {
     window.ground_tile = ground->tile_id;
-    window.ground_copy_of = copied_pixels(ground->resampled, ground->col_off, ground->row_off, window.cells);
+    window.ground_copy_of =
+        copied_pixels(ground->resampled, ground->col_off, ground->row_off, window.cells);
   }
   window.shard = location.shard;
   window.member = view.member;
@@ -217,7 +248,12 @@ struct Waiting {
 std::vector<PlannedLocation> slim_locations(const index::Manifest& manifest) {
   std::vector<PlannedLocation> out;
   index::each_location(manifest, [&](const index::LocationRow& row) {
-    out.push_back({.id = row.location_id, .ulx = row.ulx, .uly = row.uly, .res_m = row.res_m, .epsg = row.epsg, .size_px = row.size_px});
+    out.push_back({.id = row.location_id,
+                   .ulx = row.ulx,
+                   .uly = row.uly,
+                   .res_m = row.res_m,
+                   .epsg = row.epsg,
+                   .size_px = row.size_px});
   });
   return out;
 }
@@ -225,7 +261,8 @@ std::vector<PlannedLocation> slim_locations(const index::Manifest& manifest) {
 std::uint32_t number_of(const std::vector<PlannedLocation>& locations, const std::string& id) {
   const auto found = std::ranges::lower_bound(locations, id, {}, &PlannedLocation::id);
   if (found == locations.end() || found->id != id)
-    throw Error::failed("the manifest has a view of location " + id + ", which it does not have; run: tilewright verify");
+    throw Error::failed("the manifest has a view of location " + id +
+                        ", which it does not have; run: tilewright verify");
   return static_cast<std::uint32_t>(found - locations.begin());
 }
 
@@ -241,13 +278,18 @@ SeriesPlan plan_series(const StageInput& in, const std::string& source) {
   index::each_view(in.manifest, [&](const index::ViewRow& row) {
     if (row.place || !std::ranges::binary_search(ours, row.tile_id)) return;
     auto& one = waiting.emplace_back();
-    one.view = {.col_off = row.col_off, .row_off = row.row_off, .location = number_of(known, row.location_id), .resampled = row.resampled};
+    one.view = {.col_off = row.col_off,
+                .row_off = row.row_off,
+                .location = number_of(known, row.location_id),
+                .resampled = row.resampled};
     if (row.acquired) one.view.date = state->dates.number_of(*row.acquired);
     one.tile_text = tile_ids.number_of(row.tile_id);
     if (row.home) one.home = homes.number_of(*row.home);
   });
-  const auto is_before = [&](const Waiting& a, const Waiting& b) {  // files by name, then what is new
-    if (a.home == b.home || a.home == kNone || b.home == kNone) return a.home != kNone && b.home == kNone;
+  const auto is_before = [&](const Waiting& a,
+                             const Waiting& b) {  // files by name, then what is new
+    if (a.home == b.home || a.home == kNone || b.home == kNone)
+      return a.home != kNone && b.home == kNone;
     return homes[a.home] < homes[b.home];
   };
   std::ranges::stable_sort(waiting, is_before);
@@ -257,28 +299,38 @@ SeriesPlan plan_series(const StageInput& in, const std::string& source) {
   for (std::size_t begin = 0, end = 0; begin < waiting.size(); begin = end) {
     auto& location = state->locations.emplace_back(known[waiting[begin].view.location]);
     location.view = static_cast<std::uint32_t>(state->views.size());
-    for (; end < waiting.size() && waiting[end].view.location == waiting[begin].view.location && waiting[end].home == waiting[begin].home; ++end) {
+    for (; end < waiting.size() && waiting[end].view.location == waiting[begin].view.location &&
+           waiting[end].home == waiting[begin].home;
+         ++end) {
       auto& view = state->views.emplace_back(waiting[end].view);
       view.location = static_cast<std::uint32_t>(state->locations.size() - 1);
       view.tile = state->tiles.number_of(tile_ids[waiting[end].tile_text]);
       state->views_of_tile.resize(state->tiles.size());
-      state->views_of_tile[view.tile].push_back(static_cast<std::uint32_t>(state->views.size() - 1));
+      state->views_of_tile[view.tile].push_back(
+          static_cast<std::uint32_t>(state->views.size() - 1));
     }
     location.view_end = static_cast<std::uint32_t>(state->views.size());
     std::vector<shard::MemberSpec> members;
     state->add_members(location, members);
     const auto bytes = shard::layout_shard(members).bytes - shard::kTarEndBytes;
     const bool is_new_home = waiting[begin].home != home || state->shards.empty();
-    if (is_new_home || (waiting[begin].home == kNone && state->shards.back().bytes + bytes > most_bytes)) {
+    if (is_new_home ||
+        (waiting[begin].home == kNone && state->shards.back().bytes + bytes > most_bytes)) {
       home = waiting[begin].home;
-      state->shards.push_back({.path = home != kNone ? homes[home] : "shards/" + shard::shard_file_name(source, number++),
-                               .location = static_cast<std::uint32_t>(state->locations.size() - 1), .location_end = 0, .view = location.view, .view_end = 0,
+      state->shards.push_back({.path = home != kNone
+                                           ? homes[home]
+                                           : "shards/" + shard::shard_file_name(source, number++),
+                               .location = static_cast<std::uint32_t>(state->locations.size() - 1),
+                               .location_end = 0,
+                               .view = location.view,
+                               .view_end = 0,
                                .bytes = shard::kTarEndBytes});
     }
     auto& shard = state->shards.back();
     location.shard = static_cast<std::uint32_t>(state->shards.size() - 1);
     for (auto v = location.view; v < location.view_end; ++v)
-      state->views[v].member = v - shard.view + static_cast<std::uint32_t>(state->locations.size() - 1) - shard.location;
+      state->views[v].member =
+          v - shard.view + static_cast<std::uint32_t>(state->locations.size() - 1) - shard.location;
     shard.location_end = static_cast<std::uint32_t>(state->locations.size());
     shard.view_end = location.view_end;
     shard.bytes += bytes;

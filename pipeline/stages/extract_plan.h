@@ -16,14 +16,14 @@
 namespace tilewright::pipeline {
 
 struct PlannedShard {
-  std::string path;                          ///< relative to the workspace: "shards/naip-000003.tar"
+  std::string path;  ///< relative to the workspace: "shards/naip-000003.tar"
   std::uint32_t location = 0, location_end = 0;  ///< numbers of its locations, half-open
-  std::uint32_t view = 0, view_end = 0;      ///< numbers of its views
-  std::int64_t bytes = 0;                    ///< of the tar
+  std::uint32_t view = 0, view_end = 0;          ///< numbers of its views
+  std::int64_t bytes = 0;                        ///< of the tar
 };
 
-/// The layout of a series in numbers, about 150 bytes a location and 50 a view; members and windows are
-/// made from it when a shard is opened and a tile is cut. Views are numbered in member order.
+/// The layout of a series in numbers, about 150 bytes a location and 50 a view; members and windows
+/// are made from it when a shard is opened and a tile is cut. Views are numbered in member order.
 class SeriesPlan {
  public:
   SeriesPlan(SeriesPlan&&) noexcept;
@@ -39,10 +39,10 @@ class SeriesPlan {
   [[nodiscard]] std::span<const std::uint32_t> views_of_tile(std::size_t tile) const;
 
   [[nodiscard]] std::size_t shard_of(std::uint32_t view) const;
-  [[nodiscard]] std::size_t member_of(std::uint32_t view) const;   ///< of its shard
+  [[nodiscard]] std::size_t member_of(std::uint32_t view) const;  ///< of its shard
   [[nodiscard]] const std::string& location_of(std::uint32_t view) const;
   [[nodiscard]] const std::string& tile_of(std::uint32_t view) const;
-  [[nodiscard]] WindowToCut window(std::uint32_t view) const;      ///< reads the manifest
+  [[nodiscard]] WindowToCut window(std::uint32_t view) const;  ///< reads the manifest
 
  private:
   friend SeriesPlan plan_series(const StageInput&, const std::string&);

@@ -35,7 +35,7 @@ int shared_zone(const std::vector<PlacedTile>& tiles) {
   return epsg != 0 && geometry::Crs::from_epsg(epsg).is_metric() ? epsg : 0;
 }
 
-bool is_on_resolution(const PlacedGrid& grid, double resolution_m) {
+bool is_on_resolution(const TileGrid& grid, double resolution_m) {
   const auto& a = grid.affine;
   return a.is_north_up() && std::abs(a.a - resolution_m) <= kSameResolution * resolution_m &&
          std::abs(-a.e - resolution_m) <= kSameResolution * resolution_m;

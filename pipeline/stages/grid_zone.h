@@ -17,7 +17,7 @@
 namespace tilewright::pipeline {
 
 /// A pixel grid; tiles of one system share it.
-struct PlacedGrid {
+struct TileGrid {
   geometry::Affine affine;
   std::int64_t width = 0, height = 0;
   std::shared_ptr<const geometry::Crs> crs;
@@ -28,7 +28,7 @@ struct PlacedGrid {
 /// corners each, and no hash: an archive has many tiles.
 struct PlacedTile {
   index::TileRow row;
-  PlacedGrid grid;
+  TileGrid grid;
   geometry::LonLat centre;
   double resolution_m = 0;  ///< of its pixels in samples; 0 = the grid's
 };

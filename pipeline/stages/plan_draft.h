@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plan of views while it is made: numbers, of which rows are made one by one when they are written.
+// A plan of views while it is made: numbers, of which rows are made one by one when they are
+// written.
 #pragma once
 
 #include <cstddef>
@@ -21,20 +22,23 @@
 
 namespace tilewright::pipeline {
 
-/// Locations, their views and why other tiles are none: some 50 bytes a location, 16 a view and 16 a
-/// rejection. `job` and `tiles` outlive it.
+/// Locations, their views and why other tiles are none: some 50 bytes a location, 16 a view and 16
+/// a rejection. `job` and `tiles` outlive it.
 class PlanDraft {
  public:
   PlanDraft(const Job& job, const std::vector<PlacedTile>& tiles) : job_(job), tiles_(tiles) {}
 
   /// What the planner chose on a lattice; `shown_by`: the tiles behind each of its tile numbers.
-  void add_zone(const geometry::Lattice& lattice, const index::ViewPlan& plan, const std::vector<std::vector<std::size_t>>& shown_by);
+  void add_zone(const geometry::Lattice& lattice, const index::ViewPlan& plan,
+                const std::vector<std::vector<std::size_t>>& shown_by);
   /// A pre-cut chip that these tiles show.
   void add_chip(const std::vector<std::size_t>& tiles);
 
   [[nodiscard]] std::size_t size() const { return locations_.size(); }
   [[nodiscard]] std::string id(std::size_t n) const;
-  [[nodiscard]] int view_count(std::size_t n) const { return static_cast<int>(locations_[n].view_count); }
+  [[nodiscard]] int view_count(std::size_t n) const {
+    return static_cast<int>(locations_[n].view_count);
+  }
   [[nodiscard]] index::LocationRow row(std::size_t n) const;
   struct Zone {
     geometry::Lattice lattice;
@@ -44,12 +48,15 @@ class PlanDraft {
 
   /// Locations and views that the manifest has already are not written again.
   void leave_out(const std::function<bool(const std::string& location_id)>& has_location,
-                 const std::function<bool(const std::string& location_id, const std::string& tile_id)>& has_view);
+                 const std::function<bool(const std::string& location_id,
+                                          const std::string& tile_id)>& has_view);
   /// Neither the location nor its views and rejections are written.
   void drop(std::size_t n) { locations_[n].is_dropped = true; }
   [[nodiscard]] bool is_dropped(std::size_t n) const { return locations_[n].is_dropped; }
   /// The location's row is to be written.
-  [[nodiscard]] bool is_new(std::size_t n) const { return !locations_[n].is_known && !locations_[n].is_dropped; }
+  [[nodiscard]] bool is_new(std::size_t n) const {
+    return !locations_[n].is_known && !locations_[n].is_dropped;
+  }
   /// Tiles of the views of a location that are to be written, in order.
   [[nodiscard]] std::vector<std::size_t> tiles_of(std::size_t n) const;
   /// By tile: whether such a view shows it.
@@ -59,16 +66,18 @@ class PlanDraft {
   void write(index::Manifest& manifest, const RunContext& context) const;
 
  private:
-  static constexpr std::uint32_t kChip = std::numeric_limits<std::uint32_t>::max();    ///< as zone
+  static constexpr std::uint32_t kChip = std::numeric_limits<std::uint32_t>::max();  ///< as zone
   static constexpr std::uint32_t kNoTile = std::numeric_limits<std::uint32_t>::max();
   struct Location {
-    std::int64_t i = 0, j = 0;                    ///< of its window; of a chip nothing
+    std::int64_t i = 0, j = 0;  ///< of its window; of a chip nothing
     std::size_t first_view = 0;
-    std::uint32_t zone = 0, views = 0, view_count = 0;  ///< number of the lattice; rows; what the planner counts as views
+    std::uint32_t zone = 0, views = 0,
+                  view_count =
+                      0;  ///< number of the lattice; rows; what the planner counts as views
     bool is_known = false, is_dropped = false;
   };
   struct View {
-    double cloud_frac = 0;                        ///< NaN: not known
+    double cloud_frac = 0;  ///< NaN: not known
     std::uint32_t tile = 0;
     bool is_known = false;
   };
@@ -82,7 +91,8 @@ class PlanDraft {
     return {location.i, location.j, job_.views->patch_px};
   }
   [[nodiscard]] std::vector<std::uint32_t> by_id() const;
-  void add_rejections(const index::ViewPlan& plan, std::size_t first, const std::vector<std::vector<std::size_t>>& shown_by);
+  void add_rejections(const index::ViewPlan& plan, std::size_t first,
+                      const std::vector<std::vector<std::size_t>>& shown_by);
   std::uint32_t detail_number(const std::string& text);
 
   const Job& job_;
@@ -92,7 +102,7 @@ class PlanDraft {
   std::deque<View> views_;
   std::deque<Rejection> rejections_;
   std::unordered_map<std::string, std::uint32_t> detail_numbers_;
-  std::vector<const std::string*> details_;       ///< few texts, each once
+  std::vector<const std::string*> details_;  ///< few texts, each once
 };
 
 }  // namespace tilewright::pipeline

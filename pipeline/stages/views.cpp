@@ -27,7 +27,7 @@ namespace {
 
 using index::Reason;
 
-geometry::LonLat middle_of(const PlacedGrid& tile) {
+geometry::LonLat middle_of(const TileGrid& tile) {
   const geometry::PixelXY middle{static_cast<double>(tile.width) / 2, static_cast<double>(tile.height) / 2};
   const auto place = geometry::geographic(tile.affine.map_from_pixel(middle), *tile.crs);
   if (!place) throw index::ItemError(Reason::not_mappable, "its centre has no longitude and latitude");
@@ -163,24 +163,24 @@ class ViewsStage {
   void place_tiles() {
     std::map<std::string, std::shared_ptr<const geometry::Crs>> known;
     for (const auto& source : in_.job.view_sources()) {
-      std::vector<std::pair<std::string, PlacedGrid>> grids;
+      std::vector<std::pair<std::string, TileGrid>> grids;
       index::each_tile_grid(in_.manifest, source, [&](const index::TileGridRow& row) {
         auto& crs = known[row.crs_wkt];
         if (!crs) crs = std::make_shared<const geometry::Crs>(geometry::Crs::from_text(row.crs_wkt));
-        grids.emplace_back(row.tile_id, PlacedGrid{row.affine, row.width_px, row.height_px, crs});
+        grids.emplace_back(row.tile_id, TileGrid{row.affine, row.width_px, row.height_px, crs});
       });
       const double resolution_m = in_.job.source(source).resolution_m.value_or(0);
       index::each_tile(in_.manifest, source, "ok", [&](index::TileRow row) {
         context_.check_stop();
         ++ok_tiles_;
-        const auto grid = std::ranges::lower_bound(grids, row.tile_id, {}, &std::pair<std::string, PlacedGrid>::first);
+        const auto grid = std::ranges::lower_bound(grids, row.tile_id, {}, &std::pair<std::string, TileGrid>::first);
         if (grid == grids.end() || grid->first != row.tile_id) throw Error::failed("views: the manifest has no grid of tile " + row.tile_id + "; run scan again with --force scan");
         place_tile(std::move(row), grid->second, resolution_m);
       });
     }
   }
 
-  void place_tile(index::TileRow row, const PlacedGrid& grid, double resolution_m) {
+  void place_tile(index::TileRow row, const TileGrid& grid, double resolution_m) {
     try {
       const auto middle = middle_of(grid);
       row.geom = boxes_only(row.geom);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plan is numbers until it is written: --memory holds for ten times the locations, first and later plans.
+// A plan is numbers until it is written: --memory holds for ten times the locations, first and
+// later plans.
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -25,31 +26,42 @@ void write_scene(const TemporaryFolder& folder, const std::string& name, int edg
 long largest_resident_mb(const TemporaryFolder& folder) {
   const pid_t child = ::fork();
   if (child == 0)
-    tests::become({tests::program().string(), "views", (folder.path() / "job.yaml").string(), "-q", "-j", "2", "--memory", std::to_string(kLimit_mb) + "M"}, folder.path(), {});
+    tests::become({tests::program().string(), "views", (folder.path() / "job.yaml").string(), "-q",
+                   "-j", "2", "--memory", std::to_string(kLimit_mb) + "M"},
+                  folder.path(), {});
   int status = 0;
   rusage usage{};
   ::wait4(child, &status, 0, &usage);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << tests::read_text(folder.path() / "err");
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
+      << tests::read_text(folder.path() / "err");
   return usage.ru_maxrss / 1024;
 }
 
 void prepare(const TemporaryFolder& folder) {
   const pid_t child = ::fork();
-  if (child == 0) tests::become({tests::program().string(), "run", (folder.path() / "job.yaml").string(), "--to", "graph", "-q"}, folder.path(), {});
+  if (child == 0)
+    tests::become({tests::program().string(), "run", (folder.path() / "job.yaml").string(), "--to",
+                   "graph", "-q"},
+                  folder.path(), {});
   int status = 0;
   ::waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << tests::read_text(folder.path() / "err");
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
+      << tests::read_text(folder.path() / "err");
 }
 
 std::int64_t locations(const TemporaryFolder& folder) {
-  return index::plan_counts(index::Manifest::open(folder / "work/manifest.gpkg", index::Manifest::Mode::read_only)).locations;
+  return index::plan_counts(
+             index::Manifest::open(folder / "work/manifest.gpkg", index::Manifest::Mode::read_only))
+      .locations;
 }
 
 TEST(ViewsMemory, StaysWithinTheBudgetAtTenTimesTheLocationsAlsoWhereAPlanGoesOn) {
   for (const int edge : {1024, 3240}) {
     const TemporaryFolder folder;
-    folder.write("job.yaml", "workspace: work\nroots: {data: data}\nsources: {s: {files: 'data:*.tif'}}\ngrid: {resolution_m: 10, origin_m: [0, 0]}\n"
-                             "views: {patch_px: 8, placement: lattice}\n");
+    folder.write("job.yaml",
+                 "workspace: work\nroots: {data: data}\nsources: {s: {files: 'data:*.tif'}}\ngrid: "
+                 "{resolution_m: 10, origin_m: [0, 0]}\n"
+                 "views: {patch_px: 8, placement: lattice}\n");
     write_scene(folder, "a.tif", edge, 500000);
     prepare(folder);
     const long first = largest_resident_mb(folder);

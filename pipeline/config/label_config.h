@@ -230,7 +230,7 @@ void describe(V&& v, LayerConfig& c) {
   v("extent", c.extent, "where the source is complete: bounds, hull, all, a vector file, or {within: ..., layer: ..., margin_m: ...}; outside is 255");
   v("valid", c.valid, "period in which the labels hold");
   v("values", c.values, "raster value: class or ignore");
-  v("kinds", c.kinds, "further series <layer>_<kind>: instances, boundary, contact, distance, coverage");
+  v("kinds", c.kinds, "further series <layer>_<kind>: instances, boundary, contact, distance, coverage, touched");
   v("boundary_px", c.boundary_px, "kind boundary: pixels of objects this near to something else", between(1, 64));
   v("contact_px", c.contact_px, "kind contact: background this near to two objects, pixels", between(1, 64));
   v("distance_m", c.distance_m, "kind distance: clipped at this many metres", above(0));

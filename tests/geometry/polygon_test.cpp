@@ -9,7 +9,7 @@
 #include <boost/geometry/geometries/multi_polygon.hpp>
 #include <boost/geometry/geometries/point_xy.hpp>
 #include <boost/geometry/geometries/polygon.hpp>
-#include <chrono>
+#include <ctime>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -303,11 +303,11 @@ TEST(Overlay, OfCornersCrowdedInOneSpotStaysNearLinear) {
 
 TEST(Gate, AMillionSpikesCostAnErrorNotTheMachine) {
   std::mt19937 random(30);
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = std::clock();  // of the processor: others may be busy too
   const GatedPolygons gated = gate(random_star(random, 999'000, {5e5, 4e6}, 1e5));
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  const double cpu_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   EXPECT_TRUE(gated.outcome == Gate::ok || gated.outcome == Gate::rejected);
-  EXPECT_LT(seconds.count(), 30.0);
+  EXPECT_LT(cpu_s, 30.0);
 }
 
 TEST(ConvexHull, ContainsAllPointsAndTurnsLeft) {

@@ -72,7 +72,7 @@ bench_venv() {
   .deps/venv/bin/pip install -q --disable-pip-version-check -r tests/bench/requirements.txt
 }
 
-# Python torch of LibTorch's version, for comparing steps of training: 2.5 GB with its libraries.
+# Python torch of LibTorch's version, for comparing steps of training: 4 GB with its libraries.
 bench_torch() {
   local wanted
   wanted=$(grep -o '^torch==[0-9.]*' cmake/torch-requirements.txt)

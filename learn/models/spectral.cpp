@@ -8,7 +8,8 @@ namespace tilewright::learn {
 namespace nn = torch::nn;
 namespace {
 
-constexpr int kLeastBands = 67;
+/// The last kernel spans 5 positions, one on either side is padding: 3 are left of 15 of 75.
+constexpr int kLeastBands = 75;
 
 nn::Conv3d along_bands(int in, int out, int kernel, int stride) {
   return nn::Conv3d(

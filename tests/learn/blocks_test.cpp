@@ -107,7 +107,8 @@ TEST(Golden, G6SpectralAdapterAgreesWithTheReference) {
   const auto trained = adapter.forward(image);
   expect_golden(mean_of(trained), .3954362, "train mean");
   expect_golden(std_of(trained), .4080329, "train std");
-  EXPECT_THROW(SpectralAdapter(13), Error);
+  EXPECT_THROW(SpectralAdapter(74), Error);
+  EXPECT_EQ(SpectralAdapter(75).forward(torch::rand({2, 75, 4, 4})).sizes(), (std::vector<std::int64_t>{2, 128, 4, 4}));
 }
 
 TEST(Golden, G7MocoAgreesWithTheReference) {

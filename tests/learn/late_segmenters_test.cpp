@@ -141,7 +141,7 @@ TEST(LateSegmenters, RefuseOneInputAndModelsWithoutADecoder) {
 }
 
 TEST(SpectralUpConv, HasTheNamesOfItsEncoderAndTakesItsWeights) {
-  const auto data = dataset({input("enmap", 70)});
+  const auto data = dataset({input("enmap", 75)});
   auto unlabelled = data;
   const auto pretrained = make_recipe(run_of("simclr", "spectral_vit"), unlabelled);
   const auto recipe = make_recipe(run_of("segment", "spectral_upconv"), data);
@@ -154,19 +154,19 @@ TEST(SpectralUpConv, HasTheNamesOfItsEncoderAndTakesItsWeights) {
                            "pos_embed", "blocks.1.attn.qkv.weight"})
     EXPECT_TRUE(torch::equal(weights.at(name), start.file.tensors.at(name))) << name;
   recipe->module().eval();
-  EXPECT_EQ(recipe->logits(torch::randn({2, 70, 16, 16})).sizes(),
+  EXPECT_EQ(recipe->logits(torch::randn({2, 75, 16, 16})).sizes(),
             (std::vector<std::int64_t>{2, 3, 16, 16}));
 }
 
 TEST(SpectralMae, HandsAdapterAndTransformerOnAndHidesPixels) {
-  const auto data = dataset({input("enmap", 70)});
+  const auto data = dataset({input("enmap", 75)});
   auto run = run_of("mae", "spectral_vit");
   run.model.decoder_dim = 16, run.model.decoder_depth = 1, run.model.decoder_heads = 2;
   const auto pretrained = make_recipe(run, data);
   set_training(*pretrained, run, true);
   torch::manual_seed(6);
   Batch batch;
-  batch.image_nchw = torch::randn({2, 70, 16, 16});
+  batch.image_nchw = torch::randn({2, 75, 16, 16});
   const auto loss = pretrained->loss(batch, {});
   loss.backward();
   EXPECT_TRUE(loss.isfinite().item<bool>());
@@ -190,7 +190,7 @@ TEST(Adapter, LearnsWithTheHeadAndNothingElse) {
   for (const std::string recipe_name : {"segment", "classify"}) {
     auto run = run_of(recipe_name, recipe_name == "segment" ? "spectral_upconv" : "spectral_vit");
     run.protocol = "adapter";
-    auto data = dataset({input("enmap", 70)});
+    auto data = dataset({input("enmap", 75)});
     if (recipe_name == "classify") data.target.kind = "class";
     const auto recipe = make_recipe(run, data);
     std::int64_t adapter = 0;
@@ -203,7 +203,7 @@ TEST(Adapter, LearnsWithTheHeadAndNothingElse) {
     EXPECT_EQ(adapter, 56192) << "the published size";
     set_training(*recipe, run, true);
     const auto before = weights_of(*recipe);
-    auto batch = batch_of(70);
+    auto batch = batch_of(75);
     batch.label_n = torch::arange(8) % 3;
     Optimizer optimizer({}, trainable_of(recipe->module()));
     recipe->loss(batch, {}).backward();
@@ -225,10 +225,10 @@ TEST(Adapter, LearnsWithTheHeadAndNothingElse) {
 TEST(Adapter, OfAFrozenEncoderKeepsItsStatistics) {
   auto run = run_of("segment", "spectral_upconv");
   run.protocol = "frozen";
-  const auto recipe = make_recipe(run, dataset({input("enmap", 70)}));
+  const auto recipe = make_recipe(run, dataset({input("enmap", 75)}));
   set_training(*recipe, run, true);
   const auto before = weights_of(*recipe);
-  recipe->loss(batch_of(70), {}).backward();
+  recipe->loss(batch_of(75), {}).backward();
   EXPECT_TRUE(torch::equal(weights_of(*recipe).at("spectral_adapter.1.running_mean"),
                            before.at("spectral_adapter.1.running_mean")));
 }

@@ -392,7 +392,7 @@ TEST(Classify, LearnsResumesAndIsEvaluated) {
   std::istringstream csv(read_text(fs::path(whole.run_folder) / "samples.csv"));
   std::string line;
   std::getline(csv, line);
-  EXPECT_EQ(line, "sample,location,part,loss,truth,prediction,probability");
+  EXPECT_EQ(line, "sample,location,part,loss,truth,prediction,probability,block");
   std::getline(csv, line);
   EXPECT_THAT(line, HasSubstr("loc_00012.view0,loc_00012,val,"));
   EXPECT_THAT(line, HasSubstr(",dark,dark,"));
@@ -408,7 +408,7 @@ TEST(Classify, LearnsSeveralClasses) {
   EXPECT_EQ(document["parts"]["test"]["classes"][0]["hits"], 4);
   EXPECT_TRUE(document["parts"]["test"]["knn"].is_null());
   EXPECT_THAT(read_text(fs::path(request.run_folder) / "samples.csv"),
-              HasSubstr(",dark;bright,dark;bright,1\n"));
+              HasSubstr(",dark;bright,dark;bright,1,loc_00013\n"));
 }
 
 TEST(Classify, NamesASampleWhoseClassIsNotInTheDataset) {
@@ -495,7 +495,8 @@ TEST(Evaluator, WritesMetricsThatFollowFromTheConfusion) {
   std::getline(csv, line);
   EXPECT_EQ(line,
             "sample,location,part,loss,overall_accuracy,iou_micro,iou_macro,iou_background,iou_"
-            "square,pixels,ignored_pixels");
+            "square,pixels,ignored_pixels,hits_background,hits_square,truth_background,truth_square,"
+            "predicted_background,predicted_square,block");
   int rows = 0;
   while (std::getline(csv, line)) ++rows;
   EXPECT_EQ(rows, 8);

@@ -2,11 +2,11 @@
 // Every row of the command table has help, a manual page and the exit codes that it promises.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
@@ -126,16 +126,24 @@ TEST(Program, AnswersErrorsInJsonToo) {
   EXPECT_THAT(json["error"]["text"].get<std::string>(), HasSubstr("did you mean sources?"));
 }
 
+/// Time of the processor that ended children took, milliseconds.
+double children_cpu_ms() {
+  rusage used{};
+  getrusage(RUSAGE_CHILDREN, &used);
+  const auto ms = [](const timeval& time) { return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_usec) / 1e3; };
+  return ms(used.ru_utime) + ms(used.ru_stime);
+}
+
 TEST(Program, StartsWithoutLoadingDrivers) {
-  // The smallest of several starts, so that a busy machine does not decide; registering GDAL's
-  // drivers alone takes longer than this bound allows.
-  auto best = std::chrono::milliseconds::max();
+  // The smallest of several starts, in time of the processor, so that a busy machine does not decide; registering
+  // GDAL's drivers alone takes longer than this bound allows.
+  double best_ms = 1e9;
   for (int i = 0; i < 5; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+    const double before_ms = children_cpu_ms();
     EXPECT_EQ(tilewright("--help").code, 0);
-    best = std::min(best, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start));
+    best_ms = std::min(best_ms, children_cpu_ms() - before_ms);
   }
-  EXPECT_LT(best.count(), 250);
+  EXPECT_LT(best_ms, 250);
 }
 
 TEST(Init, WritesAJobThatChecksAndKeepsWhatIsThere) {

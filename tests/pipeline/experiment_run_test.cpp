@@ -94,6 +94,14 @@ TEST_F(Experiment, EndsInTablesAndAReport) {
   EXPECT_THAT(page, HasSubstr("few: paired differences"));
 }
 
+TEST_F(Experiment, AColumnThatNoSampleHasIsAnError) {
+  write_job("[1, 2]", "share_building", "share_castle");
+  const auto answer = tests::run_tilewright({"evaluate", job()});
+  EXPECT_EQ(answer.code, 2) << answer;
+  EXPECT_THAT(answer.err, HasSubstr("evaluate.by: no sample of dataset town has a value of 'share_castle'; there are zone, year"));
+  write_job("[1, 2]");
+}
+
 TEST_F(Experiment, IsDoneAgainOnlyWhereItChanged) {
   const auto before = weights();
   auto answer = tests::run_tilewright({"run", job()});
@@ -130,13 +138,6 @@ TEST_F(Experiment, IsKnownToTheOtherCommands) {
   const auto status = tests::run_tilewright({"status", job(), "--json"});
   EXPECT_EQ(status.code, 0) << status;
   EXPECT_THAT(tests::run_tilewright({"explain", job(), "few_99"}).err, HasSubstr("did you mean few_"));
-}
-
-TEST_F(Experiment, AColumnThatNoSampleHasIsAnError) {
-  write_job("[1, 2]", "share_building", "share_castle");
-  const auto answer = tests::run_tilewright({"evaluate", job()});
-  EXPECT_EQ(answer.code, 2) << answer;
-  EXPECT_THAT(answer.err, HasSubstr("evaluate.by: no sample of dataset town has a value of 'share_castle'; there are zone, year"));
 }
 
 }  // namespace

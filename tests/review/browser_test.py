@@ -7,6 +7,7 @@ Needs chromium, chromedriver and selenium. Screenshots are left in FOLDER.
 """
 
 import collections
+import contextlib
 import os
 import pathlib
 import signal
@@ -209,7 +210,7 @@ class ReviewPage(unittest.TestCase):
 
     def test_6_every_verdict_is_a_row(self):
         self.assertEqual(len(self.given), VERDICTS)
-        with sqlite3.connect(f"file:{FOLDER / 'work/manifest.gpkg'}?mode=ro", uri=True) as manifest:
+        with contextlib.closing(sqlite3.connect(f"file:{FOLDER / 'work/manifest.gpkg'}?mode=ro", uri=True)) as manifest:
             rows = manifest.execute("SELECT location_id, layer, verdict, who, at FROM verdict").fetchall()
         self.assertEqual(len(rows), VERDICTS)
         self.assertEqual({row[0]: row[2] for row in rows}, dict(self.given))

@@ -167,6 +167,7 @@ struct Nasty {
   MapMultiPolygon polygons;
 };
 
+// long because: a list of cases, one a line.
 std::vector<Nasty> nasties() {
   const double nan = std::numeric_limits<double>::quiet_NaN(),
                inf = std::numeric_limits<double>::infinity(),

@@ -13,6 +13,7 @@
 #include <cmath>
 
 #include "geometry/error.h"
+#include "index/tile_id.h"
 #include "pipeline/io/open_policy.h"
 #include "pipeline/io/tile_reader.h"
 
@@ -74,8 +75,6 @@ std::map<int, Rgb> colors_of(const LayerConfig& layer) {
 }
 
 }  // namespace
-
-std::string source_of(const std::string& tile_id) { return tile_id.substr(0, tile_id.rfind('-')); }
 
 Rgb rgb_from_hex(const std::string& text) {
   std::string digits = text.starts_with('#') ? text.substr(1) : text;
@@ -173,9 +172,9 @@ ChipMaker::ChipMaker(const ReportInput& input) : reader_(input.workspace) {
   std::string source = input.job.curate && input.job.curate->source ? *input.job.curate->source : "";
   for (const auto& view : index::views(input.manifest)) {
     if (!view.place) continue;
-    if (source.empty()) source = source_of(view.tile_id);
+    if (source.empty()) source = index::source_of_tile(view.tile_id);
     auto& shown = view_of_[view.location_id];
-    if (!shown.place || (source_of(view.tile_id) == source && source_of(shown.tile_id) != source)) shown = view;
+    if (!shown.place || (index::source_of_tile(view.tile_id) == source && index::source_of_tile(shown.tile_id) != source)) shown = view;
   }
   for (const auto& [name, layer] : input.job.layers) {
     if (first_layer_.empty()) first_layer_ = name;

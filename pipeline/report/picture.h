@@ -36,9 +36,6 @@ std::array<int, 3> shown_bands(const std::vector<std::string>& band_names);
 /// Colours the pixels of `mask` (values but 0 and 255) that have another value beside them.
 void draw_outline(Picture& picture, std::span<const std::uint8_t> mask, const std::map<int, Rgb>& colors);
 
-/// Series of a view's tile: what stands before the hash.
-std::string source_of(const std::string& tile_id);
-
 /// Reads members of shards, each file opened once. Not shared between threads; spans stay valid as long as it lives.
 class MemberReader {
  public:

@@ -7,6 +7,7 @@
 
 #include "geometry/error.h"
 #include "geometry/version.h"
+#include "index/tile_id.h"
 #include "pipeline/io/tile_reader.h"
 #include "pipeline/runner/log.h"
 #include "pipeline/scores/score.h"
@@ -229,10 +230,10 @@ std::vector<index::ViewRow> ReviewDesk::views_with_pixels(const std::string& loc
 std::size_t ReviewDesk::first_shown(const std::vector<index::ViewRow>& views) {
   constexpr std::size_t kColours = 3;
   const auto has_colours = [&](const auto& view) {
-    return band_names(source_of(view.tile_id)).size() >= kColours;
+    return band_names(index::source_of_tile(view.tile_id)).size() >= kColours;
   };
   const auto is_curated = [&](const auto& view) {
-    return job_.curate && job_.curate->source && source_of(view.tile_id) == *job_.curate->source;
+    return job_.curate && job_.curate->source && index::source_of_tile(view.tile_id) == *job_.curate->source;
   };
   auto found = std::find_if(views.begin(), views.end(), has_colours);
   if (found == views.end()) found = std::find_if(views.begin(), views.end(), is_curated);
@@ -281,7 +282,7 @@ ReviewAnswer ReviewDesk::place(const std::string& layer, const std::string& loca
   const auto rows = views_with_pixels(location_id);
   for (const auto& view : rows)
     views.push_back({{"tile", view.tile_id},
-                     {"source", source_of(view.tile_id)},
+                     {"source", index::source_of_tile(view.tile_id)},
                      {"acquired", view.acquired.value_or("")},
                      {"cloud_frac", or_null(view.cloud_frac)},
                      {"hash", view.place->sha256.substr(0, 12)}});
@@ -372,7 +373,7 @@ ReviewBytes ReviewDesk::picture(const std::string& location_id, const std::strin
     const std::lock_guard lock(asking_);
     for (const auto& view : index::views(manifest_, location_id))
       if (view.tile_id == tile_id) place = view.place;
-    names = band_names(source_of(tile_id));
+    names = band_names(index::source_of_tile(tile_id));
   }
   if (!place)
     return no_bytes(404,
@@ -392,7 +393,7 @@ ReviewBytes ReviewDesk::thumbnail(const std::string& layer, const std::string& l
       return no_bytes(404, "the location " + location_id + " has no view with pixels");
     const auto& shown = views[first_shown(views)];
     view = shown.place;
-    names = band_names(source_of(shown.tile_id));
+    names = band_names(index::source_of_tile(shown.tile_id));
     for (const auto& row : index::masks_at(manifest_, location_id))
       if (row.layer == layer && row.place && counts_.contains(layer)) mask = row.place;
   }

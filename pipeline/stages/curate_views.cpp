@@ -6,6 +6,7 @@
 
 #include "geometry/error.h"
 #include "index/shard/npy.h"
+#include "index/tile_id.h"
 
 namespace tilewright::pipeline {
 
@@ -28,7 +29,7 @@ LabelledViews::LabelledViews(const StageInput& in, const MaskPlaces& masks, cons
   const auto others = compare.empty() ? MaskPlaces{} : mask_places(in.manifest, compare);
   std::map<std::string, std::vector<index::MemberPlace>> views;
   for (auto& view : index::views(in.manifest))
-    if (view.place && view.tile_id.substr(0, view.tile_id.rfind('-')) == source && masks.contains(view.location_id)) views[view.location_id].push_back(*view.place);
+    if (view.place && index::source_of_tile(view.tile_id) == source && masks.contains(view.location_id)) views[view.location_id].push_back(*view.place);
   for (const auto& [id, mask] : masks) {
     Item item{id, mask, std::nullopt, std::move(views[id])};
     if (const auto other = others.find(id); other != others.end()) item.other = other->second;

@@ -11,6 +11,7 @@
 #include "geometry/error.h"
 #include "index/reason.h"
 #include "index/shard/npy.h"
+#include "index/tile_id.h"
 #include "pipeline/stages/dataset_labels.h"
 
 namespace tilewright::pipeline {
@@ -22,13 +23,8 @@ using index::ViewRow;
 
 constexpr double kSameDay = 1e-6;  ///< days; distances are rounded to seconds
 
-/// What stands after the source in `<source>-<12 hex>`: the view's name in shards.
-std::string view_name(const ViewRow& view) {
-  return view.tile_id.substr(view.tile_id.rfind('-') + 1);
-}
-std::string source_of(const ViewRow& view) {
-  return view.tile_id.substr(0, view.tile_id.rfind('-'));
-}
+std::string view_name(const ViewRow& view) { return index::view_of_tile(view.tile_id); }
+std::string source_of(const ViewRow& view) { return index::source_of_tile(view.tile_id); }
 
 /// Days since year 0 of `YYYY-MM-DDThh:mm:ss`, exact enough to compare distances in time.
 std::optional<double> days_of(const index::Timestamp& time) {

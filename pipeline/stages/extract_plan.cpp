@@ -13,6 +13,7 @@
 #include "geometry/error.h"
 #include "index/plan_rows.h"
 #include "index/shard/ustar.h"
+#include "index/tile_id.h"
 #include "pipeline/io/tile_reader.h"
 #include "pipeline/stages/sampling.h"
 #include "pipeline/stages/series_files.h"
@@ -23,9 +24,6 @@ namespace tilewright::pipeline {
 namespace {
 
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
-
-/// `view` in member names: the 12 hex digits of the tile id.
-std::string view_name(const std::string& tile_id) { return tile_id.substr(tile_id.rfind('-') + 1); }
 
 struct PlannedLocation {
   std::string id;
@@ -74,7 +72,7 @@ struct SeriesPlan::State {
     ground_source = derivation(in.job.source(source).channels, 1).ground();
     if (ground_source.empty()) return;
     index::each_view(in.manifest, [&](index::ViewRow view) {
-      if (view.tile_id.substr(0, view.tile_id.rfind('-')) != ground_source) return;
+      if (index::source_of_tile(view.tile_id) != ground_source) return;
       auto location_id = view.location_id;
       grounds.emplace(std::move(location_id), std::move(view));
     });
@@ -171,7 +169,7 @@ struct SeriesPlan::State {
     const auto band_count = static_cast<std::int64_t>(bands().size());
     for (auto v = location.view; v < location.view_end; ++v)
       members.push_back({.key = location.id,
-                         .name = location.id + "." + view_name(tiles[views[v].tile]) + ".npy",
+                         .name = location.id + "." + index::view_of_tile(tiles[views[v].tile]) + ".npy",
                          .dtype = bands().front().dtype,
                          .shape = {band_count, window.cells.height, window.cells.width},
                          .text = {}});

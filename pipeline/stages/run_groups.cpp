@@ -10,6 +10,7 @@
 
 #include "geometry/error.h"
 #include "index/shard/commit.h"
+#include "index/tile_id.h"
 #include "learn/config/dataset_file.h"
 #include "pipeline/config/load.h"
 #include "pipeline/scores/score.h"
@@ -91,12 +92,12 @@ class Columns {
   }
 
   [[nodiscard]] Values of_views(const std::string& by) const {
-    std::map<std::string, index::TileRow> tiles;  // by the name of a view: the first 12 hex of the tile
-    for (auto& tile : index::tiles(manifest_)) tiles.emplace(tile.tile_id.substr(0, 12), tile);
+    std::map<std::string, index::TileRow> tiles;  // by the name of a view
+    for (auto& tile : index::tiles(manifest_)) tiles.emplace(index::view_of_tile(tile.tile_id), tile);
     std::map<std::string, double> clouds;
     if (by == "cloud_frac")
       for (const auto& view : index::views(manifest_))
-        if (view.cloud_frac) clouds[view.location_id + "." + view.tile_id.substr(0, 12)] = *view.cloud_frac;
+        if (view.cloud_frac) clouds[view.location_id + "." + index::view_of_tile(view.tile_id)] = *view.cloud_frac;
     Values out;
     for (const auto& [sample, row] : rows_) {
       const auto tile = tiles.find(row.view);

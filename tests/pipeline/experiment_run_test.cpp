@@ -38,7 +38,7 @@ runs:
       n_labels: [2, 4]
       arms: {unet: {model: {name: unet, width: 4}}, mae: {model: {name: upconv, encoder: {run: pretrain}}, protocol: frozen}}
       seed: @seeds@
-evaluate: {by: [positive_frac, year, share_building], worst: 2}
+evaluate: {by: [positive_frac, year, tile, component, share_building], worst: 2}
 )";
 
 class Experiment : public testing::Test {
@@ -85,6 +85,8 @@ TEST_F(Experiment, EndsInTablesAndAReport) {
   const auto groups = tests::read_text(run_folder("few_1") / "groups.csv");
   EXPECT_THAT(groups, HasSubstr("by,value,part,samples,iou_macro,loss\n"));
   EXPECT_THAT(groups, HasSubstr("\nyear,2023,test,"));
+  EXPECT_THAT(groups, HasSubstr("\ntile,elevation-"));
+  EXPECT_THAT(groups, HasSubstr("\ncomponent,"));
   EXPECT_TRUE(fs::exists(run_folder("pretrain_1") / "reconstructions-000000.tar"));
   EXPECT_TRUE(fs::exists(run_folder("few_1") / "worst-000000.tar"));
   const auto report = tests::run_tilewright({"report", job()});

@@ -11,9 +11,6 @@
 namespace tilewright::index {
 namespace {
 
-constexpr const char* kOfLayer =
-    "(EXISTS (SELECT 1 FROM mask WHERE location_id = l.location_id AND layer = ?1) OR "
-    "EXISTS (SELECT 1 FROM score WHERE location_id = l.location_id AND layer = ?1))";
 /// Key of the verdict that counts at l: the last accept or reject, else the last skip.
 constexpr const char* kDeciding =
     "(SELECT id FROM verdict WHERE location_id = l.location_id AND layer = ?1 ORDER BY verdict = "

@@ -6,6 +6,7 @@
 
 #include "geometry/error.h"
 #include "index/manifest_sql.h"
+#include "index/review.h"
 #include "index/where_parse.h"
 
 namespace tilewright::index {
@@ -14,22 +15,12 @@ namespace {
 /// The last accept or reject of a location for the layer, NULL if there is none.
 constexpr const char* kVerdict =
     "(SELECT verdict FROM verdict WHERE location_id = l.location_id AND layer = ?1 AND verdict != 'skip' ORDER BY id DESC LIMIT 1)";
-/// Locations that have to do with the layer.
-constexpr const char* kOfLayer =
-    "(EXISTS (SELECT 1 FROM mask WHERE location_id = l.location_id AND layer = ?1) OR "
-    "EXISTS (SELECT 1 FROM score WHERE location_id = l.location_id AND layer = ?1))";
 
 void check_metric(const Manifest& m, const std::string& layer, const std::string& metric) {
+  const auto metrics = metrics_of(m, layer);
+  if (std::ranges::find(metrics, metric) != metrics.end()) return;
   std::string known;
-  bool found = false;
-  each_row(m, "listing metrics", "SELECT DISTINCT metric FROM score WHERE layer = ?1 ORDER BY metric",
-           [&](SQLite::Statement& row) {
-             const auto name = row.getColumn(0).getString();
-             found = found || name == metric;
-             known += (known.empty() ? "" : ", ") + name;
-           },
-           layer);
-  if (found) return;
+  for (const auto& name : metrics) known += (known.empty() ? "" : ", ") + name;
   throw Error::config("subset rule: layer " + layer + " has no scores named \"" + metric + "\"; " +
                       (known.empty() ? "it has no scores: name metrics in curate.scores" : "there are " + known + ", and columns such as view_count and positive_frac"));
 }

@@ -17,6 +17,11 @@ struct WhereSql {
   std::vector<std::string> metrics;  ///< that the rule names, in order of appearance
 };
 
+/// Does `l` have to do with the layer ?1?
+inline constexpr const char* kOfLayer =
+    "(EXISTS (SELECT 1 FROM mask WHERE location_id = l.location_id AND layer = ?1) OR "
+    "EXISTS (SELECT 1 FROM score WHERE location_id = l.location_id AND layer = ?1))";
+
 /// Recursive descent over the grammar of index/where.h; throws Error::config with the position.
 WhereSql parse_where(const std::string& rule);
 

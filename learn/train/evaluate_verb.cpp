@@ -228,7 +228,7 @@ void evaluate_drawing(LoadedRun& loaded, const Corpus& corpus, const EvaluateReq
     if (!std::exchange(is_drawn, true))
       write_reconstructions(loaded, corpus, part, request.worst, request.run_folder);
     context.say(part + ": " + std::to_string(score.samples) + " samples, loss " +
-                shown(score.loss));
+                rounded(score.loss));
   }
 }
 

@@ -140,6 +140,13 @@ int class_of(const Feature& feature, const std::set<int>& known, const std::stri
          ", and 255 for what is not known");
 }
 
+/// May a shape in `box` cover a pixel of the tile?
+bool reaches(const geometry::Box& box, const index::LocationRow& location) {
+  const double edge = location.res_m * location.size_px;
+  return box.max_x >= location.ulx && box.min_x <= location.ulx + edge &&
+         box.max_y >= location.uly - edge && box.min_y <= location.uly;
+}
+
 /// Pixels of the tile under the polygons.
 std::vector<std::int32_t> pixels_under(const geometry::MapMultiPolygon& polygons,
                                        const Tile& tile) {
@@ -170,8 +177,10 @@ std::int64_t draw_objects(const fs::path& file, const Job& job, const std::strin
       refuse(where + " cannot be drawn (" + (gated.reason[0] ? gated.reason : "empty") +
              "); repair or remove it");
     const int object_class = class_of(feature, known, where);
+    const auto box = geometry::bounds(gated.polygons);
     bool is_inside = false;
     for (auto& tile : tiles) {
+      if (!reaches(box, tile.location)) continue;
       auto pixels = pixels_under(gated.polygons, tile);
       if (pixels.empty()) continue;
       is_inside = true;

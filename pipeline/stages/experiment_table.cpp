@@ -11,6 +11,7 @@
 
 #include "index/shard/commit.h"
 #include "learn/config/dataset_file.h"
+#include "pipeline/stages/split_table.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -260,12 +261,7 @@ class TableMaker {
   std::vector<Evidence> evidence_, edges_;  ///< one a member: of the score, and of boundary F1
 };
 
-std::string csv(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
+std::string csv(const std::string& text) { return csv_cell(text); }
 std::string csv(double value) { return Json(value).dump(); }
 std::string csv(const std::optional<double>& value) { return value ? csv(*value) : ""; }
 std::string csv(const std::vector<std::string>& values) {

@@ -14,6 +14,7 @@
 #include "learn/config/dataset_file.h"
 #include "pipeline/config/load.h"
 #include "pipeline/scores/score.h"
+#include "pipeline/stages/split_table.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -185,7 +186,6 @@ std::string shown(double value) {
   std::snprintf(text, sizeof text, "%.6g", value);
   return text;
 }
-std::string csv(const std::string& text) { return text.find_first_of(",\"\n") == std::string::npos ? text : "\"" + text + "\""; }
 
 }  // namespace
 
@@ -218,7 +218,7 @@ void write_run_groups(const Job& job, const index::Manifest& manifest, const std
     if (!samples) continue;
     std::string text = "by,value,part,samples," + std::string(samples->target_kind == "class" ? "accuracy" : samples->target_kind == "classes" ? "f1_micro" : "iou_macro") + ",loss\n";
     for (const auto& row : run_groups(job, manifest, workspace, run, *samples))
-      text += csv(row.by) + "," + csv(row.value) + "," + row.part + "," + std::to_string(row.samples) + "," + (row.score ? shown(*row.score) : "") + "," + shown(row.loss) + "\n";
+      text += csv_cell(row.by) + "," + csv_cell(row.value) + "," + row.part + "," + std::to_string(row.samples) + "," + (row.score ? shown(*row.score) : "") + "," + shown(row.loss) + "\n";
     shard::publish_file(workspace / "runs" / name / "groups.csv", text);
   }
 }

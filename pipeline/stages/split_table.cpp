@@ -92,6 +92,13 @@ std::vector<std::string> csv_fields(const std::string& line) {
   return fields;
 }
 
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
 TableSplit split_by_table(const StageInput& in, const SplitTable& table, const std::vector<index::SplitLocation>& locations) {
   const auto part_of_tile = parts_of_tiles(in, read_table(in.job, table));
   TableSplit split;

@@ -28,5 +28,7 @@ std::vector<std::string> names_of_file(const std::string& path);
 
 /// Fields of one CSV line; quoted fields may hold commas and doubled quotes.
 std::vector<std::string> csv_fields(const std::string& line);
+/// A text as one field of a CSV line: quoted, with doubled quotes, where it has to be.
+std::string csv_cell(const std::string& text);
 
 }  // namespace tilewright::pipeline

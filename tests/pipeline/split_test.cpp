@@ -104,6 +104,7 @@ TEST_F(SplitStage, TableWithUnknownPartsOrColumnsIsRefused) {
 }
 
 TEST(CsvFields, QuotesHoldCommasAndQuotes) {
+  for (const std::string text : {"plain", "a, b", "say \"hi\"", "\"", ""}) EXPECT_THAT(csv_fields(csv_cell(text) + ",x"), ElementsAre(text, "x"));
   EXPECT_THAT(csv_fields("a,\"b, \"\"c\"\"\",,d\r"), ElementsAre("a", "b, \"c\"", "", "d"));
 }
 

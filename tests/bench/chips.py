@@ -26,6 +26,7 @@ from rasterio.windows import Window
 
 SIZE, BANDS, STEP, HOME, ZONE, SLICE = 264, 4, 10, 32633, 32632, 64
 CACHE_MB = 64
+DATES = 12
 CHIP_BYTES = SIZE * SIZE * BANDS * 2
 
 
@@ -57,6 +58,12 @@ def random_list(scenes, edge, count):
     """As TorchGeo's RandomGeoSampler asks, in an epoch of its default length: another scene each time."""
     rng = np.random.default_rng(5)
     return [(int(rng.integers(scenes)), int(rng.integers(edge - SIZE + 1)), int(rng.integers(edge - SIZE + 1))) for _ in range(count)]
+
+
+def dates_list(dates, edge, stride=SIZE // 2):
+    """As a sampler of several dates asks: place by place, at half a window's distance, each with all its dates."""
+    places = range(0, edge - SIZE + 1, stride)
+    return [(n, col, row) for row in places for col in places for n in range(dates)]
 
 
 def warp_list(scenes, edge):
@@ -185,6 +192,10 @@ def measure(bin_folder, folder, rounds=5, scenes=4, edge=4096):
         Row(bench, folder, "an epoch of random windows, 2 threads, peer by scene and row too", sorted(some, key=lambda w: (w[0], w[2], w[1])), "merge", threads=2),
         Row(bench, folder, "few random windows, 2 threads, peer by scene and row too", sorted(some[::15], key=lambda w: (w[0], w[2], w[1])), "merge", threads=2),
     ]
+    stack = folder / "dates"
+    stack.mkdir()
+    make_scenes(stack, DATES, edge // 2)
+    rows.append(Row(bench, stack, f"{DATES} dates of overlapping windows, 2 threads, place by place", dates_list(DATES, edge // 2), "merge", threads=2))
     table = {row.name: row.measure(rounds) for row in rows}
     limits = [run(bench, "limit", folder, 2) for _ in range(rounds)]
     needed = (edge // SIZE * SIZE) ** 2 / edge**2  # of the pixels of a scene

@@ -78,6 +78,7 @@ TEST(SparseTransform, BoundsHoldEveryPlaceAndLittleMore) {
   std::mt19937 random(8);
   auto all = pairs();
   all.push_back({{32660, 100, {0, 0}}, {0.001, 0, -180, 0, -0.001, 10}, wgs84(), {8200, -5600, 200, 64}});
+  all.push_back({{32633, 100, {0, 0}}, {0.001, 0, 0, 0, -0.001, 60}, wgs84(), {4900, -56000, 200, 100}});  // rows bend at the middle of a zone
   all.push_back({{32633, 10, {0, 0}}, {10, 1, 500003, 2, -10, 5600004}, Crs::from_epsg(32633), {50000, -560000, 90, 70}});
   for (const Pair& pair : all) {
     const SparseTransform sparse(lattice_affine(pair.grid), Crs::from_epsg(pair.grid.epsg), pair.source, pair.source_crs);

@@ -11,12 +11,12 @@ namespace tilewright::geometry {
 /// pixel in the source; -1: the output has no square inside the source.
 struct Squares {
   const std::int32_t* first;
-  const double *left, *right, *upper, *lower;  ///< weights of the columns and of the rows
+  const double *right, *lower;  ///< weights of the right column and of the lower row; the others: 1 less them
 };
 /// The same arrays, to be filled.
 struct NewSquares {
   std::int32_t* first;
-  double *left, *right, *upper, *lower;
+  double *right, *lower;
 };
 
 /// Where the pixels of a source lie: whole numbers.

@@ -10,7 +10,7 @@ namespace tilewright::geometry {
 namespace {
 
 void place(const double* places, const SourceBox& source, std::size_t begin, std::size_t end, const NewSquares& out) {
-  const __m256d half = _mm256_set1_pd(0.5), one = _mm256_set1_pd(1), width = _mm256_set1_pd(source.width);
+  const __m256d half = _mm256_set1_pd(0.5), width = _mm256_set1_pd(source.width);
   const __m256d first_col = _mm256_set1_pd(source.col), last_col = _mm256_set1_pd(source.col + source.width - 2);
   const __m256d first_row = _mm256_set1_pd(source.row), last_row = _mm256_set1_pd(source.row + source.height - 2);
   std::size_t k = begin;
@@ -25,9 +25,7 @@ void place(const double* places, const SourceBox& source, std::size_t begin, std
     const __m256d index = _mm256_add_pd(_mm256_mul_pd(_mm256_sub_pd(top, first_row), width), _mm256_sub_pd(left, first_col));
     const __m128i first = _mm_blendv_epi8(_mm_set1_epi32(-1), _mm256_cvttpd_epi32(index), _mm256_castsi256_si128(inside));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out.first + k), first);
-    _mm256_storeu_pd(out.left + k, _mm256_sub_pd(one, u));
     _mm256_storeu_pd(out.right + k, u);
-    _mm256_storeu_pd(out.upper + k, _mm256_sub_pd(one, v));
     _mm256_storeu_pd(out.lower + k, v);
   }
   kScalarBilinear.place(places, source, k, end, out);
@@ -37,6 +35,12 @@ void place(const double* places, const SourceBox& source, std::size_t begin, std
 struct Pairs {
   __m256d left, right;
 };
+
+/// Four pixels beside each other.
+__m256d four_at(const std::uint16_t* pixels) { return _mm256_cvtepi32_pd(_mm_cvtepu16_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(pixels)))); }
+__m256d four_at(const std::int16_t* pixels) { return _mm256_cvtepi32_pd(_mm_cvtepi16_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(pixels)))); }
+__m256d four_at(const std::uint8_t* pixels) { return _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_loadu_si32(pixels))); }
+__m256d four_at(const float* pixels) { return _mm256_cvtps_pd(_mm_loadu_ps(pixels)); }
 
 Pairs pairs_at(const std::uint16_t* pixels, __m128i first) {
   const __m128i both = _mm_i32gather_epi32(reinterpret_cast<const int*>(pixels), first, 2);
@@ -81,10 +85,15 @@ void blend_fours(const T* pixels, std::int64_t stride, const Squares& squares, s
       blend_squares<T>(pixels, stride, squares, k, k + 4, out);
       continue;
     }
-    const Pairs upper = pairs_at(pixels, first), lower = pairs_at(pixels + stride, first);
-    const __m256d left = _mm256_loadu_pd(squares.left + k), right = _mm256_loadu_pd(squares.right + k);
-    const __m256d above = blend(upper.left, left, upper.right, right), below = blend(lower.left, left, lower.right, right);
-    put(blend(above, _mm256_loadu_pd(squares.upper + k), below, _mm256_loadu_pd(squares.lower + k)), out + k);
+    // Gathers are slow: outputs of one source row whose squares lie side by side need none.
+    const __m128i beside = _mm_add_epi32(_mm_shuffle_epi32(first, 0), _mm_setr_epi32(0, 1, 2, 3));
+    const bool is_row = _mm_movemask_epi8(_mm_cmpeq_epi32(first, beside)) == 0xffff;
+    const T *above = pixels + squares.first[k], *below = above + stride;
+    const Pairs upper = is_row ? Pairs{four_at(above), four_at(above + 1)} : pairs_at(pixels, first);
+    const Pairs lower = is_row ? Pairs{four_at(below), four_at(below + 1)} : pairs_at(pixels + stride, first);
+    const __m256d one = _mm256_set1_pd(1), right = _mm256_loadu_pd(squares.right + k), left = _mm256_sub_pd(one, right), low = _mm256_loadu_pd(squares.lower + k);
+    const __m256d high_value = blend(upper.left, left, upper.right, right), low_value = blend(lower.left, left, lower.right, right);
+    put(blend(high_value, _mm256_sub_pd(one, low), low_value, low), out + k);
   }
   blend_squares<T>(pixels, stride, squares, k, end, out);
 }

@@ -16,8 +16,7 @@ void place(const double* places, const SourceBox& source, std::size_t begin, std
     const double left = std::floor(col), top = std::floor(row), u = col - left, v = row - top;
     const bool is_inside = left >= source.col && left <= last_col && top >= source.row && top <= last_row;  // false for NaN
     out.first[k] = is_inside ? static_cast<std::int32_t>((top - source.row) * source.width + (left - source.col)) : -1;
-    out.left[k] = 1 - u, out.right[k] = u;
-    out.upper[k] = 1 - v, out.lower[k] = v;
+    out.right[k] = u, out.lower[k] = v;
   }
 }
 
@@ -28,10 +27,11 @@ void blend_squares(const T* pixels, std::int64_t stride, const Squares& squares,
   for (std::size_t k = begin; k < end; ++k) {
     if (squares.first[k] < 0) continue;
     const T* row = pixels + squares.first[k];
-    const double upper = squares.left[k] * static_cast<double>(row[0]) + squares.right[k] * static_cast<double>(row[1]);
+    const double u = squares.right[k], v = squares.lower[k];
+    const double upper = (1 - u) * static_cast<double>(row[0]) + u * static_cast<double>(row[1]);
     row += stride;
-    const double lower = squares.left[k] * static_cast<double>(row[0]) + squares.right[k] * static_cast<double>(row[1]);
-    out[k] = rounded<T>(squares.upper[k] * upper + squares.lower[k] * lower);
+    const double lower = (1 - u) * static_cast<double>(row[0]) + u * static_cast<double>(row[1]);
+    out[k] = rounded<T>((1 - v) * upper + v * lower);
   }
 }
 

@@ -92,21 +92,23 @@ Taps::Axis Taps::axis(Resampling kernel, double place) {
   return {base - 1, cubic_weights(u)};
 }
 
-Taps::Taps(Resampling kernel, const Window& source, std::span<const std::uint8_t> valid, std::span<const PixelXY> places, std::int64_t width, Isa isa)
-    : source_(source), source_valid_(valid), isa_(isa) {
+void Taps::place(Resampling kernel, const Window& source, std::span<const std::uint8_t> valid, std::span<const PixelXY> places, std::int64_t width, Isa isa) {
   assert(source.width * source.height <= std::numeric_limits<std::int32_t>::max());
+  source_ = source, source_valid_ = valid, isa_ = isa, size_ = 1;
+  first_.clear(), listed_.clear(), taps_.clear();
   if (kernel != Resampling::average) {
     size_ = kernel == Resampling::nearest ? 1 : kernel == Resampling::bilinear ? 2 : 4;
     first_.resize(places.size(), -1);
-    valid_.resize(places.size());
-    if (size_ > 1) across_.resize(places.size() * static_cast<std::size_t>(size_)), down_.resize(across_.size());
+    valid_.assign(places.size(), 0);
+    const std::size_t weights = size_ == 4 ? 4 : size_ == 2 ? 1 : 0;  // arrays a direction
+    across_.resize(places.size() * weights), down_.resize(across_.size());
     if (kernel == Resampling::bilinear) place_squares(places);
     for (std::size_t k = 0; k < places.size(); ++k)
       if (first_[k] < 0) add_point(kernel, places[k], k);
     return;
   }
   const auto across = static_cast<std::size_t>(width + 1), rows = places.size() / across - 1;
-  valid_.resize(static_cast<std::size_t>(width) * rows);
+  valid_.assign(static_cast<std::size_t>(width) * rows, 0);
   for (std::size_t k = 0; k < valid_.size(); ++k) {
     const auto at = k / static_cast<std::size_t>(width) * across + k % static_cast<std::size_t>(width);
     add_quad({places[at], places[at + 1], places[at + across + 1], places[at + across]}, k);
@@ -120,16 +122,13 @@ bool Taps::usable(std::int64_t col, std::int64_t row) const {
   return source_valid_.empty() || source_valid_[static_cast<std::size_t>(row * source_.width + col)] != 0;
 }
 
-Squares Taps::squares() const {
-  const std::size_t n = valid_.size();
-  return {first_.data(), across_.data(), across_.data() + n, down_.data(), down_.data() + n};
-}
+Squares Taps::squares() const { return {first_.data(), across_.data(), down_.data()}; }
 
 void Taps::place_squares(std::span<const PixelXY> places) {
   static_assert(sizeof(PixelXY) == 2 * sizeof(double));
   const SourceBox box{static_cast<double>(source_.col), static_cast<double>(source_.row), static_cast<double>(source_.width), static_cast<double>(source_.height)};
   const std::size_t n = places.size();
-  const NewSquares to{first_.data(), across_.data(), across_.data() + n, down_.data(), down_.data() + n};
+  const NewSquares to{first_.data(), across_.data(), down_.data()};
   if (n > 0) kernels_of(isa_).place(&places.front().col, box, 0, n, to);
   for (std::size_t k = 0; k < n; ++k) valid_[k] = first_[k] >= 0;
   if (!has_zero(source_valid_)) return;
@@ -152,9 +151,10 @@ void Taps::add_point(Resampling kernel, PixelXY place, std::size_t output) {
   for (int r = 0; r < size_ && is_square; ++r)
     for (int c = 0; c < size_ && is_square; ++c) is_square = usable(col + c, row + r);
   if (is_square) {
+    assert(kernel != Resampling::bilinear);  // those were found by place_squares
     first_[output] = static_cast<std::int32_t>(row * source_.width + col);
     valid_[output] = 1;
-    for (std::size_t k = 0; size_ > 1 && k < static_cast<std::size_t>(size_); ++k) {
+    for (std::size_t k = 0; kernel == Resampling::cubic && k < 4; ++k) {
       across_[k * valid_.size() + output] = across.weight[k];
       down_[k * valid_.size() + output] = down.weight[k];
     }

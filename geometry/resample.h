@@ -34,12 +34,19 @@ PixelSpan touched_pixels(Resampling kernel, double least, double most);
 /// An output is valid only if every pixel with a weight is inside `source` and valid there.
 class Taps {
  public:
-  /// `source`: where pixels lie in memory, row-major; `valid`: its shape, 0 = nodata, empty = all valid.
+  Taps() = default;
+  /// As place().
+  Taps(Resampling kernel, const Window& source, std::span<const std::uint8_t> valid, std::span<const PixelXY> places, std::int64_t width,
+       Isa isa = isa_of_this_run()) {
+    place(kernel, source, valid, places, width, isa);
+  }
+
+  /// Other taps in the same buffers. `source`: where pixels lie in memory, row-major; `valid`: its shape, 0 = nodata, empty = all valid.
   /// `places`: source pixel coordinates (centres at .5) of `width` x n outputs, row by row; for average
   /// of their (width + 1) x (n + 1) corners. NaN is invalid. At most 2^31 source pixels. `isa`: which
   /// loops of bilinear run; the bytes are the same.
-  Taps(Resampling kernel, const Window& source, std::span<const std::uint8_t> valid, std::span<const PixelXY> places, std::int64_t width,
-       Isa isa = isa_of_this_run());
+  void place(Resampling kernel, const Window& source, std::span<const std::uint8_t> valid, std::span<const PixelXY> places, std::int64_t width,
+             Isa isa = isa_of_this_run());
 
   [[nodiscard]] std::span<const std::uint8_t> valid() const { return valid_; }  ///< 1 = valid, one an output
   [[nodiscard]] bool all_valid() const;
@@ -78,8 +85,8 @@ class Taps {
   std::span<const std::uint8_t> source_valid_;
   int size_ = 1;                        ///< pixels of a square kernel along one axis
   std::vector<std::int32_t> first_;     ///< upper-left pixel of a square that lies inside; -1: none
-  std::vector<double> across_, down_;   ///< size_ arrays of one weight an output (size_ > 1)
-  Isa isa_;
+  std::vector<double> across_, down_;   ///< weights, one an output and array: 4 arrays of cubic, the second of bilinear
+  Isa isa_ = Isa::scalar;
   std::vector<Listed> listed_;
   std::vector<Tap> taps_;
   std::vector<std::uint8_t> valid_;

@@ -2,6 +2,7 @@
 // Biquadratic patches over exact transforms, cell by cell of the grid.
 #include "geometry/sparse_transform.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -12,7 +13,8 @@ namespace tilewright::geometry {
 namespace {
 
 constexpr std::int64_t kCell_px = 32, kHalf_px = kCell_px / 2;
-constexpr std::size_t kMostCells = 16384;  ///< kept at once
+constexpr double kRounding_px = 1e-9;      ///< of a place within its cell
+constexpr std::size_t kMostCells = 32768;  ///< kept at once
 
 std::int64_t cell_at(std::int64_t pixel) {
   return pixel >= 0 ? pixel / kCell_px : -((kCell_px - 1 - pixel) / kCell_px);
@@ -79,11 +81,9 @@ const SparseTransform::Cell& SparseTransform::cell(const Key& key) const {
   return cells_.emplace(key, made).first->second;
 }
 
-void SparseTransform::fill_cell(const Key& key, const Window& window, double at, std::vector<PixelXY>& out) const {
+void SparseTransform::fill_cell(const Key& key, const Window& window, double at, const CellWeights& weights, std::vector<PixelXY>& out) const {
   const Cell& found = cell(key);
   const Window own = intersection(window, {key.col * kCell_px, key.row * kCell_px, kCell_px, kCell_px});
-  std::array<std::array<double, 3>, kCell_px> weights;
-  for (std::int64_t u = 0; u < kCell_px; ++u) weights[static_cast<std::size_t>(u)] = weights_at(static_cast<double>(u) + at);
   for (std::int64_t row = own.row; row < own.row + own.height; ++row) {
     PixelXY* to = &out[static_cast<std::size_t>((row - window.row) * window.width + own.col - window.col)];
     if (!found.is_smooth) {
@@ -105,9 +105,67 @@ void SparseTransform::places(const Window& window, double at, std::vector<PixelX
         out[static_cast<std::size_t>(k)] = exact({static_cast<double>(window.col + col) + at, static_cast<double>(window.row + row) + at});
     return;
   }
+  CellWeights weights;
+  for (std::size_t u = 0; u < weights.size(); ++u) weights[u] = weights_at(static_cast<double>(u) + at);
   const Key last{cell_at(window.col + window.width - 1), cell_at(window.row + window.height - 1)};
   for (std::int64_t row = cell_at(window.row); row <= last.row; ++row)
-    for (std::int64_t col = cell_at(window.col); col <= last.col; ++col) fill_cell({col, row}, window, at, out);
+    for (std::int64_t col = cell_at(window.col); col <= last.col; ++col) fill_cell({col, row}, window, at, weights, out);
+}
+
+PixelXY SparseTransform::place_in(const Cell& cell, const Key& key, double col, double row) const {
+  const auto line = row_of(cell.node, row - static_cast<double>(key.row * kCell_px));
+  return blend(weights_at(col - static_cast<double>(key.col * kCell_px)), line[0], line[1], line[2]);
+}
+
+/// A part of a biquadratic is one too: it leaves the box of nine of its places by an eighth of their second
+/// differences along rows and 5/32 along columns at most (weights of a quadratic sum to 5/4 in size).
+void SparseTransform::add_cell(const Key& key, const Window& window, double at, PlaceBox& box) const {
+  const Cell& found = cell(key);
+  const Window own = intersection(window, {key.col * kCell_px, key.row * kCell_px, kCell_px, kCell_px});
+  const auto add = [&](PixelXY place, PixelXY slack) {
+    if (!std::isfinite(place.col) || !std::isfinite(place.row)) return;
+    box.low = {std::min(box.low.col, place.col - slack.col), std::min(box.low.row, place.row - slack.row)};
+    box.high = {std::max(box.high.col, place.col + slack.col), std::max(box.high.row, place.row + slack.row)};
+  };
+  const double left = static_cast<double>(own.col) + at, top = static_cast<double>(own.row) + at;
+  if (!found.is_smooth) {
+    for (std::int64_t row = 0; row < own.height; ++row)
+      for (std::int64_t col = 0; col < own.width; ++col) add(exact({left + static_cast<double>(col), top + static_cast<double>(row)}), {});
+    return;
+  }
+  std::array<std::array<PixelXY, 3>, 3> nine;
+  for (std::size_t r = 0; r < 3; ++r)
+    for (std::size_t c = 0; c < 3; ++c)
+      nine[r][c] = place_in(found, key, left + 0.5 * static_cast<double>(c) * static_cast<double>(own.width - 1), top + 0.5 * static_cast<double>(r) * static_cast<double>(own.height - 1));
+  const auto larger = [](PixelXY bend, PixelXY a, PixelXY b, PixelXY c) {
+    return PixelXY{std::max(bend.col, std::abs(a.col - 2 * b.col + c.col)), std::max(bend.row, std::abs(a.row - 2 * b.row + c.row))};
+  };
+  PixelXY along{}, down{};
+  for (std::size_t k = 0; k < 3; ++k) {
+    along = larger(along, nine[k][0], nine[k][1], nine[k][2]);
+    down = larger(down, nine[0][k], nine[1][k], nine[2][k]);
+  }
+  const PixelXY slack{along.col / 8 + down.col * 5 / 32 + kRounding_px, along.row / 8 + down.row * 5 / 32 + kRounding_px};
+  for (const auto& line : nine)
+    for (const PixelXY& place : line) add(place, slack);
+}
+
+std::optional<PlaceBox> SparseTransform::bounds(const Window& window, double at) const {
+  constexpr double kFar = std::numeric_limits<double>::infinity();
+  PlaceBox box{{kFar, kFar}, {-kFar, -kFar}};
+  if (window.empty()) return std::nullopt;
+  if (transform_.is_identity()) {  // affine
+    for (const std::int64_t row : {window.row, window.row + window.height - 1})
+      for (const std::int64_t col : {window.col, window.col + window.width - 1}) {
+        const PixelXY place = exact({static_cast<double>(col) + at, static_cast<double>(row) + at});
+        box = {{std::min(box.low.col, place.col), std::min(box.low.row, place.row)}, {std::max(box.high.col, place.col), std::max(box.high.row, place.row)}};
+      }
+    return box;
+  }
+  const Key last{cell_at(window.col + window.width - 1), cell_at(window.row + window.height - 1)};
+  for (std::int64_t row = cell_at(window.row); row <= last.row; ++row)
+    for (std::int64_t col = cell_at(window.col); col <= last.col; ++col) add_cell({col, row}, window, at, box);
+  return box.low.col <= box.high.col ? std::optional(box) : std::nullopt;
 }
 
 }  // namespace tilewright::geometry

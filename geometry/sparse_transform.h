@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -13,13 +14,18 @@
 
 namespace tilewright::geometry {
 
+/// Two corners around places.
+struct PlaceBox {
+  PixelXY low, high;
+};
+
 /// Source pixel coordinates of grid points. The grid is divided into cells of 32 x 32 pixels that
 /// start at multiples of 32 of the *grid*, never of a window: PROJ transforms the 3 x 3 points at the
 /// corners, edge middles and centre of a cell, and coordinates in between are biquadratic. Two further
 /// exact points a cell check this; where one is off by more than kTolerance_px, or a point has no
 /// place, every point of the cell is transformed by PROJ. So a coordinate is a function of (grid,
 /// source) alone, whatever window, strip or thread asks. Same CRS: exact, without cells.
-/// What was asked of PROJ is kept for the next windows, up to 16,384 cells (about 6 MiB). Not thread-safe.
+/// What was asked of PROJ is kept for the next windows, up to 32,768 cells (about 12 MiB). Not thread-safe.
 class SparseTransform {
  public:
   /// Largest error at the check points, source pixels; a UTM neighbour zone at 10 m has 1e-8.
@@ -33,7 +39,13 @@ class SparseTransform {
   /// centres, 0 for upper-left corners. NaN where a point cannot be mapped.
   void places(const Window& window, double at, std::vector<PixelXY>& out) const;
 
+  /// A box that holds all of these places but those that cannot be mapped, from nine of them a cell;
+  /// wider than the least such box by the bend of a cell at most. nullopt: none can be mapped.
+  [[nodiscard]] std::optional<PlaceBox> bounds(const Window& window, double at) const;
+
  private:
+  /// Lagrange weights of the nodes of a cell, one row a pixel.
+  using CellWeights = std::array<std::array<double, 3>, 32>;
   /// Column and row of a cell, or of a node: two a cell.
   struct Key {
     std::int64_t col, row;
@@ -51,7 +63,9 @@ class SparseTransform {
   };
   [[nodiscard]] const Cell& cell(const Key& key) const;
   [[nodiscard]] PixelXY node(const Key& key) const;
-  void fill_cell(const Key& key, const Window& window, double at, std::vector<PixelXY>& out) const;
+  void fill_cell(const Key& key, const Window& window, double at, const CellWeights& weights, std::vector<PixelXY>& out) const;
+  [[nodiscard]] PixelXY place_in(const Cell& cell, const Key& key, double col, double row) const;
+  void add_cell(const Key& key, const Window& window, double at, PlaceBox& box) const;
   [[nodiscard]] PixelXY exact(PixelXY grid_point) const;
 
   Affine map_from_grid_, source_from_map_;

@@ -29,6 +29,7 @@ std::optional<double> days_from_middle(const Period& period, const std::string& 
 struct PairRule {
   std::string anchor, partner;
   double max_days = 1;
+  bool required = true;                ///< false: an anchor's view counts without a partner too
   bool operator==(const PairRule&) const = default;
 };
 

@@ -7,7 +7,6 @@
 #include <limits>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "geometry/crs.h"
 #include "geometry/error.h"
@@ -45,13 +44,13 @@ std::string block_text(int epsg, std::int64_t x, std::int64_t y, std::uint64_t s
 
 geometry::MapXY centre(const geometry::Box& box) { return {(box.min_x + box.max_x) / 2, (box.min_y + box.max_y) / 2}; }
 
-/// Parts of blocks, each hashed once.
+/// Parts of blocks: given ones, and hashes, each made once.
 class Blocks {
  public:
-  explicit Blocks(const SplitConfig& config) : config_(config) {}
+  explicit Blocks(const SplitConfig& config) : config_(config), parts_(config.given) {}
 
   const std::string& part(int epsg, BlockIndex block) {
-    const auto key = std::tuple(epsg, block.x, block.y);
+    const BlockKey key{epsg, block.x, block.y};
     auto found = parts_.find(key);
     if (found == parts_.end()) found = parts_.emplace(key, part_of_block(epsg, block.x, block.y, config_)).first;
     return found->second;
@@ -73,7 +72,7 @@ class Blocks {
 
  private:
   const SplitConfig& config_;
-  std::map<std::tuple<int, std::int64_t, std::int64_t>, std::string> parts_;
+  BlockParts parts_;
 };
 
 /// Degrees box of the locations of each zone: says which windows must look at a second zone.
@@ -196,8 +195,15 @@ BlockIndex block_of(geometry::MapXY point, double block_m) {
   return {static_cast<std::int64_t>(std::floor(point.x / block_m)), static_cast<std::int64_t>(std::floor(point.y / block_m))};
 }
 
+BlockKey block_key(const SplitLocation& location, double block_m) {
+  const auto block = block_of(centre(location.box), block_m);
+  return {location.epsg, block.x, block.y};
+}
+
+double hash_of_block(const BlockKey& key, const SplitConfig& config) { return unit_of(block_text(key.epsg, key.x, key.y, config.seed)); }
+
 std::string part_of_block(int epsg, std::int64_t block_x, std::int64_t block_y, const SplitConfig& config) {
-  return part_of(unit_of(block_text(epsg, block_x, block_y, config.seed)), config);
+  return part_of(hash_of_block({epsg, block_x, block_y}, config), config);
 }
 
 int fold_of_block(int epsg, std::int64_t block_x, std::int64_t block_y, const SplitConfig& config) {

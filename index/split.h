@@ -2,7 +2,9 @@
 // Splits without leakage: hashed blocks with a guard, or whole acquisitions or components.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +31,14 @@ struct SplitLocation {
   std::optional<SplitAssignment> earlier;  ///< what an earlier split gave it: it stays
 };
 
+/// A square of block_m in the plane of a zone.
+struct BlockKey {
+  int epsg = 0;
+  std::int64_t x = 0, y = 0;
+  auto operator<=>(const BlockKey&) const = default;
+};
+using BlockParts = std::map<BlockKey, std::string>;
+
 enum class SplitUnit { block, acquisition, component };
 struct SplitConfig {
   SplitUnit unit = SplitUnit::block;
@@ -36,6 +46,7 @@ struct SplitConfig {
   double train = 0.7, val = 0.15, test = 0.15;
   std::uint64_t seed = 0;
   int folds = 0;                       ///< > 0: also a fold 0..folds-1 per block
+  BlockParts given;                    ///< of these blocks; the others are hashed
 };
 
 struct SplitReport {
@@ -65,6 +76,10 @@ struct BlockIndex {
   std::int64_t x = 0, y = 0;
 };
 BlockIndex block_of(geometry::MapXY point, double block_m);
+/// That of a location's centre.
+BlockKey block_key(const SplitLocation& location, double block_m);
+/// In [0, 1), from the seed and the key alone.
+double hash_of_block(const BlockKey& key, const SplitConfig& config);
 
 /// Part of a block by its hash, exposed for tests: u in [0, 1) against the fractions.
 std::string part_of_block(int epsg, std::int64_t block_x, std::int64_t block_y, const SplitConfig& config);

@@ -79,10 +79,15 @@ bool ViewChooser::is_paired(std::size_t rank, const Views& views) const {
   return std::ranges::any_of(config_.pairs, [&](const PairRule& rule) { return partner(rank, rule, views).has_value(); });
 }
 
+/// Does min_views count a view of the anchor?
+bool ViewChooser::counts(std::uint32_t rank, std::span<const std::uint32_t> ranks) const {
+  return config_.pairs.empty() || std::ranges::any_of(config_.pairs, [](const PairRule& rule) { return !rule.required; }) || is_paired(rank, ranks);
+}
+
 std::size_t ViewChooser::count(std::span<const std::uint32_t> ranks) const {
   std::vector<std::uint32_t> counted;
   for (const auto rank : ranks)
-    if (facts_[rank].is_anchor && (config_.pairs.empty() || is_paired(rank, ranks))) counted.push_back(rank);
+    if (facts_[rank].is_anchor && counts(rank, ranks)) counted.push_back(rank);
   if (!config_.periods.empty()) {
     std::set<std::size_t> filled;
     for (const auto rank : counted)

@@ -55,6 +55,7 @@ class ViewChooser {
   [[nodiscard]] std::optional<double> days_between(std::size_t a, std::size_t b) const;
   template <class Views>
   [[nodiscard]] std::optional<std::size_t> partner(std::size_t anchor, const PairRule& rule, const Views& views) const;
+  [[nodiscard]] bool counts(std::uint32_t rank, std::span<const std::uint32_t> ranks) const;
   template <class Views>
   [[nodiscard]] bool is_paired(std::size_t rank, const Views& views) const;
   void keep_periods(std::vector<Seen>& views, const std::vector<Seen>& seen, ViewChoice& choice) const;

@@ -27,6 +27,23 @@ std::vector<int> numbers_in(const std::string& text) {
   return numbers;
 }
 
+/// One date of a stack.
+InputInfo at_date(InputInfo input, std::size_t date) {
+  const auto suffix = "@" + std::to_string(date + 1);
+  for (auto& band : input.bands) band.name += suffix;
+  input.bands.emplace_back().name = "present" + suffix;
+  input.band_indices.push_back(kPresence);
+  input.statistics.emplace_back();
+  return input;
+}
+
+/// Rows of each input of a sample.
+std::vector<std::size_t> depths_of(const CorpusSample& sample, std::size_t inputs) {
+  std::vector<std::size_t> depths(inputs);
+  for (const auto& row : sample.rows) ++depths.at(static_cast<std::size_t>(row.input));
+  return depths;
+}
+
 }  // namespace
 
 std::vector<CorpusSample> group_rows(std::vector<SampleRow> rows) {
@@ -51,6 +68,7 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
                           "); make the dataset again: tilewright dataset JOB --force dataset");
     parts_[name] = group_rows(std::move(rows));
   }
+  if (dataset_.views == "all") unfold_stacks();
   map_shards();
   resolve_classes();
   if (draw.locations > 0) keep_drawn(draw);
@@ -61,6 +79,38 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
     : workspace_(workspace), dataset_(read_dataset(dataset_json)) {
   parts_["all"] = group_rows(read_part(part_file));  // its rows need no target
   map_shards();
+}
+
+void Corpus::unfold_stacks() {
+  const auto inputs = dataset_.inputs.size();
+  std::vector<std::size_t> depth(inputs);
+  for (const auto& [name, samples] : parts_)
+    for (const auto& sample : samples) {
+      const auto own = depths_of(sample, inputs);
+      for (std::size_t i = 0; i < inputs; ++i) depth[i] = std::max(depth[i], own[i]);
+    }
+  std::vector<InputInfo> unfolded;
+  std::vector<std::size_t> first;  // date of each input
+  for (std::size_t i = 0; i < inputs; ++i) {
+    first.push_back(unfolded.size());
+    for (std::size_t date = 0; date < depth[i]; ++date)
+      unfolded.push_back(at_date(dataset_.inputs[i], date));
+  }
+  for (auto& [name, samples] : parts_)
+    for (auto& sample : samples) {
+      auto next = first;
+      for (auto& row : sample.rows)
+        row.input = static_cast<int>(next[static_cast<std::size_t>(row.input)]++);
+      for (std::size_t i = 0; i < inputs; ++i)
+        for (; next[i] < first[i] + depth[i]; ++next[i]) {
+          auto missing = sample.rows.front();
+          missing.input = static_cast<int>(next[i]);
+          missing.view = missing.acquired = missing.shard = "-";
+          missing.offset = missing.length = 0;
+          sample.rows.push_back(std::move(missing));
+        }
+    }
+  dataset_.inputs = std::move(unfolded);
 }
 
 void Corpus::resolve_classes() {

@@ -20,6 +20,9 @@ struct CorpusSample {
   std::vector<std::uint8_t> classes{};  ///< of a class target: positions in dataset.target.classes
 };
 
+/// Index of the band that says whether a date of a stack is there: 1 or 0 in every pixel.
+inline constexpr int kPresence = -1;
+
 /// Adjacent rows of equal name become one sample.
 std::vector<CorpusSample> group_rows(std::vector<SampleRow> rows);
 
@@ -43,6 +46,9 @@ class Corpus {
   Corpus(const std::filesystem::path& workspace, const std::filesystem::path& dataset_json,
          const std::filesystem::path& part_file);
 
+  /// As it was written; but with `views: all` each input stands once a date: as often as its longest
+  /// stack is deep, with bands NAME@1, NAME@2, ... and a band present@K (kPresence) last. Dates that a
+  /// sample lacks are rows without a shard.
   [[nodiscard]] const DatasetFile& dataset() const { return dataset_; }
   /// Empty if the dataset has no such part.
   [[nodiscard]] const std::vector<CorpusSample>& part(const std::string& name) const;
@@ -55,6 +61,7 @@ class Corpus {
   [[nodiscard]] std::vector<std::uint8_t> class_of_value() const;
 
  private:
+  void unfold_stacks();
   void map_shards();
   void resolve_classes();
   void keep_drawn(LabelDraw draw);

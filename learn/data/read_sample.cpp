@@ -93,6 +93,7 @@ void normalize(Patch& patch, const ReadPlan& plan, const std::vector<ValueRange>
   for (const auto& input : plan.inputs) {
     const auto& row = normalize_row(input.normalize);
     for (std::size_t b = 0; b < input.bands.size(); ++b, ++channel) {
+      if (input.band_indices[b] == kPresence) continue;
       const auto plane = plane_of(patch, channel);
       const auto range = row.name == "max_local" ? range_of(plane) : whole[channel];
       const auto scaling = row.scaling(input.statistics[b], input.bands[b], range);
@@ -119,6 +120,25 @@ void crop_draw(Patch& patch, const ReadPlan& plan, std::int64_t epoch, std::int6
                        static_cast<std::uint64_t>(number), Purpose::crop_draws,
                        static_cast<std::uint64_t>(twin)};
   crop(patch, plan.crops[static_cast<std::size_t>(twin)], random);
+}
+
+bool has_presence(const InputInfo& input) {
+  return !input.band_indices.empty() && input.band_indices.back() == kPresence;
+}
+
+/// Dates of stacks, last of all: nothing may move the 0 of one that is missing.
+void mark_presence(Patch& patch, const ReadPlan& plan, std::span<const SampleRow* const> rows) {
+  std::size_t channel = 0;
+  for (std::size_t input = 0; input < rows.size(); ++input) {
+    const auto bands = plan.inputs[input].bands.size();
+    const bool is_there = rows[input]->shard != "-";
+    if (has_presence(plan.inputs[input])) {
+      for (std::size_t b = 0; !is_there && b < bands; ++b)
+        std::ranges::fill(plane_of(patch, channel + b), 0.0F);
+      std::ranges::fill(plane_of(patch, channel + bands - 1), is_there ? 1.0F : 0.0F);
+    }
+    channel += bands;
+  }
 }
 
 bool has_non_finite(const shard::ArrayView& array, std::span<const float> pixels, int size) {
@@ -177,12 +197,18 @@ ReadResult read_sample(const Corpus& corpus, const CorpusSample& sample, const R
   const auto rows = rows_of(sample, plan, epoch, sample_number, twin);
   for (std::size_t input = 0; input < rows.size(); ++input) {
     const auto& info = plan.inputs[input];
+    const auto read = info.bands.size() - (has_presence(info) ? 1 : 0);
+    const auto part = std::span(patch.image).subspan(channel * pixels, read * pixels);
+    channel += info.bands.size();
+    if (rows[input]->shard == "-") {
+      std::ranges::fill(part, kMissing);
+      continue;
+    }
     const auto array = corpus.array(rows[input]->shard, rows[input]->offset, rows[input]->length);
-    const auto part = std::span(patch.image).subspan(channel * pixels, info.bands.size() * pixels);
-    read_raw(array, info.band_indices, patch.size, part.data(), "sample " + sample.name);
+    read_raw(array, std::span(info.band_indices).first(read), patch.size, part.data(),
+             "sample " + sample.name);
     if (array.header.dtype == shard::DType::f32 || array.header.dtype == shard::DType::f64)
       result.has_non_finite |= has_non_finite(array, part, patch.size);
-    channel += info.bands.size();
   }
   if (rows.front()->mask_shard != "-") read_mask(corpus, *rows.front(), patch.size, patch.mask);
   const auto ranges = ranges_of(patch);
@@ -190,6 +216,7 @@ ReadResult read_sample(const Corpus& corpus, const CorpusSample& sample, const R
   augment(patch, plan, true, epoch, sample_number, twin);
   normalize(patch, plan, ranges);
   augment(patch, plan, false, epoch, sample_number, twin);
+  mark_presence(patch, plan, rows);
   return result;
 }
 

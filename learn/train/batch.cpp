@@ -63,10 +63,9 @@ Batch to_batch(const RawBatch& raw, torch::Device device) {
 LoaderConfig loader_config(const RunConfig& run, const std::vector<InputInfo>& inputs,
                            const std::string& views, Delivery delivery, std::int64_t samples,
                            bool is_training) {
-  if (views == "all")
-    throw Error::config("dataset " + run.dataset +
-                        " has views: all, which training cannot stack: not in this version; use "
-                        "each, latest, best or pairs");
+  if (views == "all" && (delivery == Delivery::pair || delivery == Delivery::sensors || delivery == Delivery::crops))
+    throw Error::config("dataset " + run.dataset + " has views: all: its dates are stacked, and recipe " +
+                        run.recipe + " compares views; use views: pairs");
   LoaderConfig config;
   config.plan.inputs = inputs;
   config.plan.seed = run.seed;

@@ -85,6 +85,10 @@ torch::Tensor pooled_as(const std::string& pool, const ImageCode& code) {
 void run_embed(const EmbedRequest& request, const LearnContext& context) {
   const Corpus corpus(request.workspace, request.dataset, request.samples);
   const auto& samples = corpus.part("all");
+  if (corpus.dataset().views == "all")
+    throw Error::config("embed: dataset " + corpus.dataset().name +
+                        " stacks its dates (views: all), and features are of one view; use a dataset "
+                        "with views: each");
   if (samples.empty()) throw Error::failed("there is no sample to embed in " + request.samples);
   auto encoding = request.run ? of_start(request, corpus.dataset(), context)
                               : of_run(request, corpus.dataset());

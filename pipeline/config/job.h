@@ -51,6 +51,7 @@ template <class V>
 void describe(V&& v, PairRule& c) {
   v("anchor", c.anchor, "source whose views are paired; the same in all pairs"); v("partner", c.partner, "source whose nearest view is looked for");
   v("max_days", c.max_days, "most days between the two", at_least(0));
+  v("required", c.required, "false: windows that no partner sees are locations too, with a marked gap");
 }
 }  // namespace tilewright::index
 
@@ -172,7 +173,7 @@ void describe(V&& v, SplitSection& c) {
   v("guard_m", c.guard_m, "least distance between parts, metres", at_least(0));
   v("fractions", c.fractions, "shares of train, val and test; they add up to 1");
   v("seed", c.seed, "seed of the hash");
-  v("stratify", c.stratify, "balance classes over blocks");
+  v("stratify", c.stratify, "blocks are given to parts so that each class of the layers and targets has its share in each; frozen at the first split");
   v("table", c.table, "a person's own list");
 }
 

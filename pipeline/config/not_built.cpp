@@ -48,7 +48,9 @@ void add_uses(const Job& job, List& list) {
   for (const auto& [name, dataset] : job.datasets) {
     for (const auto& [run_name, run] : job.runs) {
       if (run.dataset != name) continue;
-      list.add(dataset.views == "all", "datasets." + name + ".views: all for the run " + run_name, "use each, latest, best or pairs; all is for other readers");
+      const bool is_stack = dataset.views == "all";
+      list.add(is_stack && run.recipe != "segment" && run.recipe != "classify", "datasets." + name + ".views: all for the run " + run_name + " with recipe " + run.recipe,
+               "use each, latest, best or pairs, or recipe: segment or classify");
       const auto names = names_of(job.targets);
       const bool is_value = dataset.target && std::find(names.begin(), names.end(), *dataset.target) != names.end();
       list.add(is_value && run.recipe == "segment", "runs." + run_name + ".recipe: segment on the target " + dataset.target.value_or("") + ", which is one value a location",
@@ -61,6 +63,7 @@ void add_uses(const Job& job, List& list) {
       const bool is_derived = predicts && std::any_of(job.sources.begin(), job.sources.end(), [&](const auto& entry) {
         return !entry.second.channels.empty() && std::any_of(dataset.inputs.begin(), dataset.inputs.end(), [&](const auto& input) { return input.source == entry.first; });
       });
+      list.add(predicts && is_stack, "predict.run: " + run_name + ", which stacks dates", "name a run on single views");
       list.add(is_derived, "predict.run: " + run_name + ", which reads derived channels", "name a run on the bands of a source");
       list.add(predicts && dataset.inputs.size() > 1, "predict.run: " + run_name + ", which stacks several sources", "name a run on one source");
     }
@@ -78,7 +81,6 @@ void add_limits(const LimitsConfig& limits, List& list) {
 
 std::vector<std::string> not_in_this_version(const Job& job) {
   List list;
-  if (job.split) list.add(job.split->stratify, "split.stratify", "use stratify: false");
   for (const auto& [name, run] : job.runs) add_run("runs." + name, run, list);
   list.add(job.predict && job.predict->polygons, "predict.polygons", "set it to false, and use gdal_polygonize.py on the map");
   add_curate(job, list);

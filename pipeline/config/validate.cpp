@@ -157,6 +157,8 @@ void validate_split(const Job& job, Findings& findings) {
   }
   if (job.split->guard_m >= job.split->block_m)
     findings.add("split.guard_m", "the guard is as wide as a block: nothing would be left; make block_m larger than guard_m");
+  if (job.split->stratify && (job.split->unit != index::SplitUnit::block || job.split->table))
+    findings.add("split.stratify", "balances classes over blocks; use it with unit: block and without a table");
   if (!job.split->table) return;
   validate_path(job, "split.table.file", job.split->table->file, findings);
   for (const auto& [name, part] : job.split->table->parts)

@@ -11,6 +11,7 @@
 #include "geometry/error.h"
 #include "index/shard/sha256.h"
 #include "learn/config/json.h"
+#include "pipeline/stages/block_advice.h"
 #include "pipeline/stages/curate_memory.h"
 #include "pipeline/stages/curate_metrics.h"
 #include "pipeline/stages/curate_predicted.h"
@@ -61,6 +62,8 @@ class LayerCurator {
     score_plain(plain);
     if (!by_model.empty() || config_.repair) score_models(by_model);
     for (const auto& [metric, values] : out_.metrics) report_.counts.emplace_back(layer_ + "." + metric, static_cast<std::int64_t>(values.size()));
+    if (const auto iou = out_.metrics.find("model_iou"); iou != out_.metrics.end())
+      if (const auto advice = block_advice(in_.job, in_.manifest, iou->second, layer_ + ": model_iou")) report_.notes.push_back(*advice);
     for (auto* metrics : {&out_.metrics, out_.more.empty() ? nullptr : &out_.more.begin()->second}) {
       if (!metrics) continue;
       if (auto combined = combined_ranks(*metrics, weights_of(config_)); !combined.empty()) (*metrics)["combined"] = std::move(combined);

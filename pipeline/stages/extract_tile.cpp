@@ -47,7 +47,7 @@ class Cutter {
     const Window whole{0, 0, tile_.width(), tile_.height()};
     const bool leaves = window.copy_of && geometry::intersection(*window.copy_of, whole) != *window.copy_of;
     const Window source = window.copy_of ? geometry::intersection(widened(*window.copy_of), whole)
-                                         : needed_pixels(sample_places(from_grid(window), widened(window.cells), kernel_), kernel_, tile_.width(), tile_.height());
+                                         : needed_pixels(from_grid(window), widened(window.cells), kernel_, tile_.width(), tile_.height());
     if (leaves || source.empty())
       throw Error::failed("view " + window.name + " leaves its tile of " + std::to_string(tile_.width()) + " x " + std::to_string(tile_.height()) +
                           " pixels: the tile changed; run the job again from scan");
@@ -94,11 +94,12 @@ class Cutter {
     const std::int64_t step = std::max<std::int64_t>(1, std::min(most, kOutputsAtOnce / cells.width));
     for (std::int64_t row = 0; row < cells.height; row += step) {
       const Window part{cells.col, cells.row + row, cells.width, std::min(step, cells.height - row)};
-      const geometry::Taps taps(kernel_, need.source, gathered_.valid, sample_places(from_grid(*need.window), part, kernel_), part.width);
-      check_all_valid(*need.window, taps.valid(), row * cells.width);
+      sample_places(from_grid(*need.window), part, kernel_, places_);
+      taps_.place(kernel_, need.source, gathered_.valid, places_, part.width);
+      check_all_valid(*need.window, taps_.valid(), row * cells.width);
       const auto first = static_cast<std::size_t>(row * cells.width), count = static_cast<std::size_t>(part.width * part.height);
       for (std::size_t band = 0; band < bands; ++band)
-        taps.apply<T>(std::span(reinterpret_cast<const T*>(gathered_.data.data()) + band * source_plane, source_plane), T{},
+        taps_.apply<T>(std::span(reinterpret_cast<const T*>(gathered_.data.data()) + band * source_plane, source_plane), T{},
                       std::span(reinterpret_cast<T*>(resampled_.data()) + band * plane + first, count));
     }
   }
@@ -152,6 +153,8 @@ class Cutter {
   std::optional<geometry::SparseTransform> from_grid_;
   int epsg_ = 0;
   geometry::Affine grid_;
+  std::vector<geometry::PixelXY> places_;
+  geometry::Taps taps_;
   TileReader::Pixels gathered_;
   std::vector<std::byte> resampled_;
 };

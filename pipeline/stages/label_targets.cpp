@@ -11,7 +11,7 @@
 
 #include "geometry/error.h"
 #include "index/reason.h"
-#include "index/shard/shard_reader.h"
+#include "pipeline/stages/mask_pixels.h"
 #include "pipeline/stages/split_table.h"
 #include "pipeline/stages/target_table.h"
 #include "pipeline/stages/target_value.h"
@@ -186,25 +186,17 @@ void from_files(const StageInput& in, const std::string& name, const TargetConfi
   else if (config.table) from_table(in, name, config, places, out);
 }
 
-std::array<std::int64_t, 256> pixels_of(const StageInput& in, const index::MaskRow& mask, std::map<std::string, shard::MappedFile>& files) {
-  auto file = files.find(mask.place->shard);
-  if (file == files.end()) file = files.emplace(mask.place->shard, shard::MappedFile(in.workspace / mask.place->shard)).first;
-  std::array<std::int64_t, 256> pixels{};
-  for (const auto value : shard::array_at(file->second, mask.place->byte_offset, mask.place->byte_length).data) ++pixels[static_cast<std::size_t>(value)];
-  return pixels;
-}
-
 void from_layer(const StageInput& in, const RunContext& context, const std::string& name, const TargetConfig& config, const Places& places,
                 const std::vector<index::MaskRow>& masks, TargetRows& out) {
   std::map<std::string, std::vector<const index::MaskRow*>> by_location;
   for (const auto& mask : masks)
     if (mask.layer == *config.layer) by_location[mask.location_id].push_back(&mask);
   Gatherer gatherer(name, *config.rule == "majority" ? "class" : "classes", *config.layer, config, out);
-  std::map<std::string, shard::MappedFile> files;
+  MaskPixels pixels(in.workspace);
   for (const auto& place : places.places) {
     context.check_stop();
     for (const auto* mask : by_location[place.location_id])
-      gatherer.add(place.location_id, {mask->valid_from, mask->valid_to}, [&] { return target_of_mask(pixels_of(in, *mask, files), *config.rule); });
+      gatherer.add(place.location_id, {mask->valid_from, mask->valid_to}, [&] { return target_of_mask(pixels.count(*mask), *config.rule); });
     gatherer.finish(place.location_id, "layer " + *config.layer + " has no mask of it");
   }
   gatherer.count();

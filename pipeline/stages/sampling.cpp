@@ -16,6 +16,7 @@ namespace {
 
 constexpr double kCopied_px = 0.01;        ///< CONTRACTS 3: nearer than this is on the lattice
 constexpr double kEdge_px = 1e-6;          ///< points this near to a pixel's edge count for both
+constexpr double kFar_px = 16;             ///< beyond a source's edges no kernel reaches it
 constexpr double kMostCells = 4e9;         ///< of one tile's box on the lattice
 
 /// Shortest text that reads back to the same number.
@@ -83,6 +84,16 @@ Reach reach_of(std::span<const geometry::PixelXY> places, std::size_t width, std
 
 std::optional<geometry::Bitmask> bits_of(const std::optional<geometry::RunMask>& mask) {
   return mask ? std::optional(mask->bits()) : std::nullopt;
+}
+
+/// Pixels of a source of this size that a kernel touches at places within the box.
+geometry::Window touched_window(geometry::Resampling kernel, const geometry::PlaceBox& box, std::int64_t width, std::int64_t height) {
+  const auto side = [&](double low, double high, std::int64_t size) {  // far places must not overflow
+    const auto most = static_cast<double>(size) + kFar_px;
+    return geometry::touched_pixels(kernel, std::clamp(low, -kFar_px, most), std::clamp(high, -kFar_px, most));
+  };
+  const auto cols = side(box.low.col, box.high.col, width), rows = side(box.low.row, box.high.row, height);
+  return geometry::intersection({cols.low, rows.low, cols.high - cols.low, rows.high - rows.low}, {0, 0, width, height});
 }
 
 LatticeMasks resampled_masks(const SourceGrid& tile, const index::TileMasks& of_tile, const geometry::Lattice& lattice, geometry::Resampling kernel) {
@@ -170,9 +181,14 @@ geometry::SparseTransform source_from_grid(const geometry::Affine& grid, const g
 std::vector<geometry::PixelXY> sample_places(const geometry::SparseTransform& source_from_grid, const geometry::Window& window,
                                              geometry::Resampling kernel) {
   std::vector<geometry::PixelXY> places;
-  if (geometry::samples_corners(kernel)) source_from_grid.places({window.col, window.row, window.width + 1, window.height + 1}, 0, places);
-  else source_from_grid.places(window, 0.5, places);
+  sample_places(source_from_grid, window, kernel, places);
   return places;
+}
+
+void sample_places(const geometry::SparseTransform& source_from_grid, const geometry::Window& window, geometry::Resampling kernel,
+                   std::vector<geometry::PixelXY>& out) {
+  if (geometry::samples_corners(kernel)) source_from_grid.places({window.col, window.row, window.width + 1, window.height + 1}, 0, out);
+  else source_from_grid.places(window, 0.5, out);
 }
 
 geometry::Window needed_pixels(std::span<const geometry::PixelXY> places, geometry::Resampling kernel, std::int64_t width, std::int64_t height) {
@@ -186,8 +202,14 @@ geometry::Window needed_pixels(std::span<const geometry::PixelXY> places, geomet
     top = std::min(top, p.row), bottom = std::max(bottom, p.row);
   }
   if (!(left <= right)) return {};
-  const auto cols = geometry::touched_pixels(kernel, left, right), rows = geometry::touched_pixels(kernel, top, bottom);
-  return geometry::intersection({cols.low, rows.low, cols.high - cols.low, rows.high - rows.low}, {0, 0, width, height});
+  return touched_window(kernel, {{left, top}, {right, bottom}}, width, height);
+}
+
+geometry::Window needed_pixels(const geometry::SparseTransform& source_from_grid, const geometry::Window& window, geometry::Resampling kernel,
+                               std::int64_t width, std::int64_t height) {
+  const std::int64_t more = geometry::samples_corners(kernel) ? 1 : 0;
+  const auto box = source_from_grid.bounds({window.col, window.row, window.width + more, window.height + more}, more ? 0 : 0.5);
+  return box ? touched_window(kernel, *box, width, height) : geometry::Window{};
 }
 
 LatticeMasks masks_on_lattice(const SourceGrid& tile, const index::TileMasks& masks, const geometry::Lattice& lattice,

@@ -50,8 +50,14 @@ std::optional<LatticeCell> cell_if_copied(const geometry::Lattice& lattice, cons
 /// corners for average (geometry::Taps). NaN where a point cannot be mapped.
 std::vector<geometry::PixelXY> sample_places(const geometry::SparseTransform& source_from_grid, const geometry::Window& window,
                                              geometry::Resampling kernel);
+/// Into a buffer that is used again.
+void sample_places(const geometry::SparseTransform& source_from_grid, const geometry::Window& window, geometry::Resampling kernel,
+                   std::vector<geometry::PixelXY>& out);
 /// Pixels of a source of this size under the kernel at `places`; empty if none is.
 geometry::Window needed_pixels(std::span<const geometry::PixelXY> places, geometry::Resampling kernel, std::int64_t width, std::int64_t height);
+/// The same for the pixels of `window` of the grid, from few places: not larger by more than their slack.
+geometry::Window needed_pixels(const geometry::SparseTransform& source_from_grid, const geometry::Window& window, geometry::Resampling kernel,
+                               std::int64_t width, std::int64_t height);
 /// From the pixels of a grid to those of a source.
 geometry::SparseTransform source_from_grid(const geometry::Affine& grid, const geometry::Crs& crs, const SourceGrid& source);
 

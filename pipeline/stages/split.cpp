@@ -5,12 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <map>
 
 #include "geometry/error.h"
+#include "index/stratify.h"
 #include "pipeline/config/load.h"
+#include "pipeline/stages/block_advice.h"
 #include "pipeline/stages/split_locations.h"
 #include "pipeline/stages/split_plane.h"
+#include "pipeline/stages/split_strata.h"
 #include "pipeline/stages/split_table.h"
 #include "pipeline/scores/score.h"
 #include "pipeline/stages/stage.h"
@@ -20,6 +24,7 @@ namespace {
 
 constexpr const char* kSplitName = "split";
 constexpr const char* kSettings = "split/settings";
+constexpr const char* kBlocks = "split/blocks";  ///< what stratification gave at the first split
 
 std::string metres(double value) {
   if (!std::isfinite(value)) return "unknown, one of the two is empty";
@@ -51,10 +56,12 @@ index::Split split_of_table(const StageInput& in, const SplitTable& table, const
 /// What decides parts besides the locations.
 std::string settings_of(const Job& job) { return section_json(job, "split") + " " + std::to_string(split_config_of(job).folds); }
 
-void write_split(const StageInput& in, const std::vector<index::SplitLocation>& locations, const std::vector<index::SplitAssignment>& of) {
+void write_split(const StageInput& in, const std::vector<index::SplitLocation>& locations, const std::vector<index::SplitAssignment>& of,
+                 const index::BlockParts& given) {
   in.manifest.in_transaction([&] {
     index::clear_stage(in.manifest, "split");
     index::set_meta(in.manifest, kSettings, settings_of(in.job));
+    index::set_meta(in.manifest, kBlocks, text_of(given));
     for (std::size_t n = 0; n < locations.size(); ++n) {
       if (of[n].part.empty()) continue;
       index::insert(in.manifest, index::SplitRow{kSplitName, locations[n].location_id, of[n].part, of[n].fold});
@@ -65,7 +72,6 @@ void write_split(const StageInput& in, const std::vector<index::SplitLocation>& 
 
 /// Parts that an earlier run gave with the same settings stay, whatever scenes have come since.
 void keep_earlier(const StageInput& in, std::vector<index::SplitLocation>& locations) {
-  if (index::meta(in.manifest, kSettings) != settings_of(in.job)) return;
   std::map<std::string, index::SplitAssignment> parts;
   for (const auto& row : index::splits(in.manifest, kSplitName)) parts[row.location_id] = {row.part, row.fold};
   for (auto& location : locations)
@@ -82,6 +88,15 @@ void tell(const index::SplitReport& split, StageReport& report) {
   if (split.torn_groups > 0)
     report.notes.push_back(std::to_string(split.torn_groups) + " groups of locations were joined by later scenes and keep their different parts; new locations in them are guard. A split from scratch: tilewright run JOB --replan");
   report.notes.push_back("least distance between train and test: " + metres(split.min_train_test_m));
+}
+
+/// From what the labels cover; curate says it again from where models and labels disagree.
+void advise(const StageInput& in, StageReport& report) {
+  for (const auto& [name, layer] : in.job.layers) {
+    std::map<std::string, double> shares;
+    for (const auto& mask : index::masks(in.manifest, name)) shares[mask.location_id] = mask.positive_frac;
+    if (const auto advice = block_advice(in.job, in.manifest, shares, "the share of " + name)) report.notes.push_back(*advice);
+  }
 }
 
 }  // namespace
@@ -123,11 +138,20 @@ StageReport run_split(const StageInput& in, const RunContext& context) {
   auto locations = split_locations_of(in.manifest);
   if (locations.empty()) throw Error::config("split: the workspace has no locations; run: tilewright views JOB");
   const auto& table = in.job.split->table;
-  if (!table) keep_earlier(in, locations);
-  const auto split = table ? split_of_table(in, *table, locations, report) : index::split_locations(locations, split_config_of(in.job));
+  const bool goes_on = !table && index::meta(in.manifest, kSettings) == settings_of(in.job);
+  if (goes_on) keep_earlier(in, locations);
+  auto config = split_config_of(in.job);
+  ShownClasses classes;
+  if (in.job.split->stratify) {
+    classes = shown_classes(in, locations, context);
+    config.given = goes_on ? block_parts_of(index::meta(in.manifest, kBlocks).value_or("")) : index::stratified_blocks(locations, classes.of, config);
+  }
+  const auto split = table ? split_of_table(in, *table, locations, report) : index::split_locations(locations, config);
   context.check_stop();
-  write_split(in, locations, split.of);
+  write_split(in, locations, split.of, config.given);
   tell(split.report, report);
+  advise(in, report);
+  if (in.job.split->stratify) std::ranges::move(class_balance(classes, split.of), std::back_inserter(report.notes));
   return report;
 }
 

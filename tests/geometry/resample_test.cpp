@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -247,6 +248,7 @@ TYPED_TEST(Kernel, BilinearIsTheSameForEveryInstructionSet) {
       const double lone = std::uniform_real_distribution<double>(0, 1)(random);
       const double whole = random() % 7 == 0 ? 0.5 : lone;
       points.push_back({98 + static_cast<double>(random() % 21) + whole, 198 + static_cast<double>(random() % 15) + lone});
+      if (round % 3 == 0) points.back() = {98.2 + 1.01 * (k % 19), 198.4 + 0.05 * (k % 19) + k / 19 % 15};  // neighbours, as windows have them
     }
     points[7].row = std::numeric_limits<double>::quiet_NaN();
     points[9].col = 1e300;
@@ -256,6 +258,28 @@ TYPED_TEST(Kernel, BilinearIsTheSameForEveryInstructionSet) {
     scalar.apply<T>(std::span<const T>(field.pixels), T{7}, std::span<T>(a));
     avx2.apply<T>(std::span<const T>(field.pixels), T{7}, std::span<T>(b));
     ASSERT_TRUE(std::equal(scalar.valid().begin(), scalar.valid().end(), avx2.valid().begin(), avx2.valid().end()));
+    ASSERT_EQ(a, b) << round;
+  }
+}
+
+/// Buffers that were used for another kernel, size and validity leave no trace.
+TEST(Taps, PlacedAgainAreAsNew) {
+  std::mt19937 random(5);
+  Taps again;
+  for (int round = 0; round < 200; ++round) {
+    const Field<float> field = random_field<float>(random);
+    const std::vector<std::uint8_t> valid = round % 3 == 0 ? std::vector<std::uint8_t>{} : field.valid;
+    const Resampling kernel = std::array{Resampling::nearest, Resampling::bilinear, Resampling::cubic, Resampling::average}[random() % 4];
+    const std::int64_t width = 1 + static_cast<std::int64_t>(random() % 9), height = 1 + static_cast<std::int64_t>(random() % 9), more = samples_corners(kernel) ? 1 : 0;
+    std::vector<PixelXY> places;
+    for (std::int64_t row = 0; row < height + more; ++row)
+      for (std::int64_t col = 0; col < width + more; ++col) places.push_back({99.3 + 1.7 * static_cast<double>(col), 199.1 + 1.2 * static_cast<double>(row)});
+    again.place(kernel, kWindow, valid, places, width);
+    const Taps fresh(kernel, kWindow, valid, places, width);
+    ASSERT_TRUE(std::equal(fresh.valid().begin(), fresh.valid().end(), again.valid().begin(), again.valid().end()));
+    std::vector<float> a(static_cast<std::size_t>(width * height)), b = a;
+    fresh.apply<float>(field.pixels, 7, a);
+    again.apply<float>(field.pixels, 7, b);
     ASSERT_EQ(a, b) << round;
   }
 }

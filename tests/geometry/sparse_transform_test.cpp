@@ -73,6 +73,36 @@ TEST(SparseTransform, APlaceDoesNotDependOnTheWindowItIsAskedIn) {
   }
 }
 
+/// Of all windows: also of those that cut cells, that are a pixel wide, and of one system.
+TEST(SparseTransform, BoundsHoldEveryPlaceAndLittleMore) {
+  std::mt19937 random(8);
+  auto all = pairs();
+  all.push_back({{32660, 100, {0, 0}}, {0.001, 0, -180, 0, -0.001, 10}, wgs84(), {8200, -5600, 200, 64}});
+  all.push_back({{32633, 100, {0, 0}}, {0.001, 0, 0, 0, -0.001, 60}, wgs84(), {4900, -56000, 200, 100}});  // rows bend at the middle of a zone
+  all.push_back({{32633, 10, {0, 0}}, {10, 1, 500003, 2, -10, 5600004}, Crs::from_epsg(32633), {50000, -560000, 90, 70}});
+  for (const Pair& pair : all) {
+    const SparseTransform sparse(lattice_affine(pair.grid), Crs::from_epsg(pair.grid.epsg), pair.source, pair.source_crs);
+    std::vector<PixelXY> places;
+    for (int round = 0; round < 40; ++round) {
+      const auto width = 1 + static_cast<std::int64_t>(random()) % pair.window.width, height = 1 + static_cast<std::int64_t>(random()) % pair.window.height;
+      const Window window{pair.window.col + static_cast<std::int64_t>(random()) % (pair.window.width - width + 1),
+                          pair.window.row + static_cast<std::int64_t>(random()) % (pair.window.height - height + 1), width, height};
+      const double at = round % 2 == 0 ? 0.5 : 0;
+      sparse.places(window, at, places);
+      PlaceBox least{places.front(), places.front()};
+      for (const PixelXY& place : places)
+        least = {{std::min(least.low.col, place.col), std::min(least.low.row, place.row)}, {std::max(least.high.col, place.col), std::max(least.high.row, place.row)}};
+      const auto box = sparse.bounds(window, at);
+      ASSERT_TRUE(box);
+      EXPECT_LE(box->low.col, least.low.col);
+      EXPECT_LE(box->low.row, least.low.row);
+      EXPECT_GE(box->high.col, least.high.col);
+      EXPECT_GE(box->high.row, least.high.row);
+      EXPECT_LT(std::max({least.low.col - box->low.col, least.low.row - box->low.row, box->high.col - least.high.col, box->high.row - least.high.row}), 0.5);
+    }
+  }
+}
+
 TEST(SparseTransform, OneSystemNeedsNoCells) {
   const Lattice grid{32633, 10, {0, 0}};
   const Affine source{10, 0, 500003, 0, -10, 5600004};
@@ -109,6 +139,8 @@ TEST(SparseTransform, WhereNothingCanBeMappedIsNaNAndASingularSourceAnError) {
   std::vector<PixelXY> places;
   sparse.places({-15000, 0, 40, 40}, 0.5, places);  // the other side of the globe
   for (const auto& p : places) ASSERT_TRUE(std::isnan(p.col));
+  EXPECT_FALSE(sparse.bounds({-15000, 0, 40, 40}, 0.5));
+  EXPECT_FALSE(sparse.bounds({0, 0, 0, 3}, 0.5));
   EXPECT_THROW(SparseTransform({}, wgs84(), {1, 1, 0, 1, 1, 0}, wgs84()), Error);
 }
 

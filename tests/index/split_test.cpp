@@ -14,6 +14,7 @@
 
 #include "geometry/crs.h"
 #include "geometry/error.h"
+#include "index/stratify.h"
 
 namespace tilewright::index {
 namespace {
@@ -67,6 +68,85 @@ TEST(SplitByBlock, PartsAreAtLeastTheGuardApart) {
     EXPECT_EQ(split.report.overlapping_pairs, 0);
     EXPECT_EQ(split.report.train + split.report.val + split.report.test + split.report.guard, 1600);
   }
+}
+
+/// Locations of the field whose block shows a class in a few places only.
+std::vector<std::vector<int>> shown_in(const std::vector<SplitLocation>& locations, unsigned seed) {
+  std::mt19937 random(seed);
+  std::map<std::pair<std::int64_t, std::int64_t>, std::vector<int>> of_block;
+  std::vector<std::vector<int>> classes;
+  for (const auto& location : locations) {
+    const auto key = block_key(location, 2000);
+    const auto [place, is_new] = of_block.try_emplace({key.x, key.y});
+    if (is_new)
+      for (const auto& [one, odds] : {std::pair{0, 2U}, {1, 5U}, {2, 12U}})
+        if (random() % odds == 0) place->second.push_back(one);
+    classes.push_back(place->second);
+  }
+  return classes;
+}
+
+/// Largest distance of a part's share of a class from the wanted fraction.
+double worst_share(const std::vector<std::vector<int>>& classes, const std::vector<SplitAssignment>& of, const SplitConfig& config) {
+  double worst = 0;
+  for (const int one : {0, 1, 2}) {
+    std::map<std::string, double> count;
+    double all = 0;
+    for (std::size_t n = 0; n < of.size(); ++n)
+      if (std::ranges::find(classes[n], one) != classes[n].end()) ++count[of[n].part], ++all;
+    for (const auto& [part, fraction] : {std::pair{"train", config.train}, {"val", config.val}, {"test", config.test}}) worst = std::max(worst, std::abs(count[part] / all - fraction));
+  }
+  return worst;
+}
+
+TEST(SplitByBlock, StratifiedBlocksHoldEachClassInTheWantedShares) {
+  const auto locations = field(60, 60);
+  double hashed = 0, stratified = 0;
+  for (unsigned seed = 1; seed <= 5; ++seed) {
+    const auto classes = shown_in(locations, seed);
+    SplitConfig config{.block_m = 2000, .seed = seed};
+    hashed = std::max(hashed, worst_share(classes, split_locations(locations, config).of, config));
+    config.given = stratified_blocks(locations, classes, config);
+    const auto split = split_locations(locations, config);
+    stratified = std::max(stratified, worst_share(classes, split.of, config));
+    EXPECT_EQ(split.report.guard, 0);
+  }
+  EXPECT_LT(stratified, 0.12);
+  EXPECT_GT(hashed, 0.3) << "a case that is easy shows nothing";
+}
+
+TEST(SplitByBlock, StratificationHasNoOrderAndGuardsHold) {
+  auto locations = field(40, 40);
+  auto classes = shown_in(locations, 4);
+  SplitConfig config{.block_m = 2000, .guard_m = 200, .seed = 3};
+  config.given = stratified_blocks(locations, classes, config);
+  const auto split = split_locations(locations, config);
+  EXPECT_GE(brute_force_distance(locations, split.of, false), 200);
+  std::reverse(locations.begin(), locations.end());
+  std::reverse(classes.begin(), classes.end());
+  EXPECT_EQ(stratified_blocks(locations, classes, config), config.given);
+}
+
+TEST(SplitByBlock, GivenBlocksStayAndNewOnesAreHashed) {
+  const auto all = field(40, 40);
+  const std::vector<SplitLocation> some(all.begin(), all.begin() + 800);
+  SplitConfig config{.block_m = 1500, .seed = 11};
+  config.given = stratified_blocks(some, shown_in(some, 2), config);
+  const auto before = split_locations(some, config), after = split_locations(all, config);
+  for (std::size_t n = 0; n < all.size(); ++n) {
+    const auto key = block_key(all[n], config.block_m);
+    if (n < some.size()) {
+      EXPECT_EQ(after.of[n].part, before.of[n].part);
+    } else if (!config.given.contains(key)) {
+      EXPECT_EQ(after.of[n].part, part_of_block(key.epsg, key.x, key.y, config));
+    }
+  }
+}
+
+TEST(SplitByBlock, StratificationGivesNothingToAPartOfNoShare) {
+  const auto locations = field(40, 40);
+  SplitConfig config{.block_m = 1500, .train = 0.8, .val = 0, .test = 0.2, .seed = 1};
+  for (const auto& [key, part] : stratified_blocks(locations, shown_in(locations, 6), config)) ASSERT_NE(part, "val");
 }
 
 TEST(SplitByBlock, NewLocationsMoveNoOldOnes) {

@@ -130,6 +130,9 @@ TEST(ViewChoice, EveryAnchorViewHasItsNearestPartnerOrAGap) {
   EXPECT_TRUE(plan_views(tiles, three).locations.empty()) << "min_views counts pairs";
   const std::vector<TileCoverage> alone = {tiles[2], tiles[7]};
   EXPECT_TRUE(plan_views(alone, {.patch_px = 8, .pairs = {{"s1", "s2", 5}}}).locations.empty()) << "a window without any pair is no location";
+  const auto optional = plan_views(alone, {.patch_px = 8, .pairs = {{"s1", "s2", 5, false}}});
+  ASSERT_FALSE(optional.locations.empty()) << "but where the partner is not required";
+  EXPECT_EQ(optional.locations.front().views.size(), 1U);
 }
 
 TEST(ViewChoice, OfEquallyNearPartnersTheClearerThenTheEarlierThenTheSmallerIdIsTaken) {

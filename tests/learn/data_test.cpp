@@ -299,5 +299,41 @@ TEST(Loader, NamesSamplesWithNaN) {
   EXPECT_EQ(bad, std::vector<std::string>{"loc_00003.view0"});
 }
 
+/// Channels of one sample of train.
+std::vector<float> channels_of(const Corpus& corpus, std::size_t sample,
+                               const std::vector<std::string>& augment = {}) {
+  ReadPlan plan;
+  plan.inputs = corpus.dataset().inputs;
+  plan.augment = augmentation_rows(augment);
+  const auto number = static_cast<std::int64_t>(sample);
+  return read_sample(corpus, corpus.part("train")[sample], plan, 0, number, 0).patch.image;
+}
+
+TEST(StackedDates, AreChannelsWithOneThatSaysWhichAreThere) {
+  const ScratchFolder stacked, single;
+  const TinySpec spec{.views = 2, .mode = "all", .lone_location = 1};
+  TinySpec each = spec;
+  each.mode = "each", each.lone_location = -1;
+  const Corpus corpus(stacked.path(), write_tiny_dataset(stacked.path(), spec));
+  const Corpus views(single.path(), write_tiny_dataset(single.path(), each));
+  ASSERT_EQ(corpus.dataset().inputs.size(), 2U);
+  EXPECT_EQ(corpus.dataset().inputs[1].bands[0].name, "band1@2");
+  EXPECT_EQ(corpus.dataset().inputs[1].bands[2].name, "present@2");
+  ASSERT_EQ(corpus.channels(), 6);
+  const std::size_t pixels = 16 * 16;
+  const auto whole = channels_of(corpus, 0), lone = channels_of(corpus, 1);
+  for (std::size_t date = 0; date < 2; ++date) {
+    const auto one = channels_of(views, date);
+    for (std::size_t k = 0; k < 2 * pixels; ++k)
+      ASSERT_EQ(whole[date * 3 * pixels + k], one[k]) << date;
+    for (std::size_t k = 0; k < pixels; ++k) ASSERT_EQ(whole[(date * 3 + 2) * pixels + k], 1);
+  }
+  EXPECT_EQ(lone[2 * pixels], 1);
+  for (std::size_t k = 3 * pixels; k < 6 * pixels; ++k) ASSERT_EQ(lone[k], 0);
+  const auto bright = channels_of(corpus, 1, {"brightness", "flip"});
+  for (std::size_t k = 3 * pixels; k < 6 * pixels; ++k)
+    ASSERT_EQ(bright[k], 0) << "augmentations leave what is missing";
+}
+
 }  // namespace
 }  // namespace tilewright::learn

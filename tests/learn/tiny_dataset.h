@@ -26,6 +26,7 @@ struct TinySpec {
   std::string target = "mask";  ///< class, classes: odd locations are brighter, and of class 1
   std::string normalize = "standard", mode = "each";
   std::uint64_t seed = 1;
+  int lone_location = -1;  ///< its second view is missing: a row without a shard (mode all)
   int nan_sample = -1;  ///< float32 data with a NaN in this sample of train; uint16 otherwise
 };
 
@@ -206,6 +207,8 @@ inline std::string tiny_rows(const TinySpec& spec, const TinyShards& written, in
       row.acquired = "-";
       row.shard = "shards/tiny-000000.tar";
       row.offset = member.offset, row.length = member.length;
+      if (i == spec.lone_location && v == 1)
+        row.view = row.shard = "-", row.offset = row.length = 0;
       if (spec.target == "class") row.target = i % 2 == 1 ? "6" : "5";
       if (spec.target == "classes") row.target = i % 2 == 1 ? "[5,6]" : "[5]";
       if (detail::has_masks(spec))

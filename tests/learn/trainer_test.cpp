@@ -108,6 +108,18 @@ TEST(Trainer, LearnsTheTinySquares) {
     EXPECT_TRUE(metadata.contains(key)) << key;
 }
 
+TEST(Trainer, LearnsFromStackedDates) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.views = 2, .mode = "all", .lone_location = 2});
+  auto request = segment_request(workspace.path(), "stack");
+  request.run.epochs = 15, request.run.augment = {"flip"}, request.run.optimizer.lr = 1e-2;
+  request.run.model.width = 8;  // four channels die with many seeds, stacked or not
+  run_train(request, {});
+  double best = 0;
+  for (const auto& row : rows_of(request.run_folder)) best = std::max(best, row.value("iou_macro", 0.0));
+  EXPECT_GT(best, 0.9);
+}
+
 TEST(Trainer, ResumeEqualsTheUninterruptedRun) {
   const ScratchFolder workspace;
   testing::write_tiny_dataset(workspace.path(), {});  // 12 samples, batch 5: steps of 5, 5, 2

@@ -352,5 +352,30 @@ TEST_F(Extract, AStopRequestIsHonoured) {
   }
 }
 
+/// One lattice cell a pixel to 0.01 px at all four corners, or else resampled: CONTRACTS 3.
+TEST(CellIfCopied, TheLimitIsAHundredthOfAPixelAtEveryCorner) {
+  const geometry::Lattice lattice{32633, 10, {3, 7}};
+  const auto is_copied = [&](const geometry::Affine& affine, int epsg = 32633) {
+    return cell_if_copied(lattice, {affine, 1000, 800, geometry::Crs::from_epsg(epsg)}).has_value();
+  };
+  const double x = 500003, y = 5600007;
+  EXPECT_TRUE(is_copied({10, 0, x, 0, -10, y}));
+  for (const double sign : {-1.0, 1.0}) {
+    EXPECT_TRUE(is_copied({10, 0, x + sign * 0.099, 0, -10, y}));
+    EXPECT_FALSE(is_copied({10, 0, x + sign * 0.101, 0, -10, y}));
+    EXPECT_TRUE(is_copied({10, 0, x, 0, -10, y + sign * 0.099}));
+    EXPECT_FALSE(is_copied({10, 0, x, 0, -10, y + sign * 0.101}));
+    EXPECT_TRUE(is_copied({10 + sign * 0.99e-4, 0, x, 0, -10, y})) << "the far corner is 0.0099 px off";
+    EXPECT_FALSE(is_copied({10 + sign * 1.01e-4, 0, x, 0, -10, y}));
+    EXPECT_TRUE(is_copied({10, sign * 1.2e-4, x, 0, -10, y})) << "sheared: 0.0096 px at the lower corners";
+    EXPECT_FALSE(is_copied({10, sign * 1.3e-4, x, 0, -10, y}));
+  }
+  EXPECT_FALSE(is_copied({10, 0, x, 0, 10, y - 8000})) << "south-up";
+  EXPECT_FALSE(is_copied({10, 0, x, 0, -10, y}, 32632));
+  const auto cell = cell_if_copied(lattice, {{10, 0, x, 0, -10, y}, 1000, 800, geometry::Crs::from_epsg(32633)});
+  EXPECT_EQ(cell->i, 50000);
+  EXPECT_EQ(cell->j, 560000);
+}
+
 }  // namespace
 }  // namespace tilewright::pipeline

@@ -252,6 +252,7 @@ TEST(LoadJob, RefusesPairsOfSourcesThatAreNotSeen) {
 TEST(LoadJob, RefusesWhatCannotBe) {
   EXPECT_THAT(problems_of("workspace: w\n"), HasSubstr("the job has no source"));
   EXPECT_THAT(problems_of(with("split: {}\n")), HasSubstr("split: needs locations, but the job has no views"));
+  EXPECT_THAT(problems_of(with("views: {}\nsplit: {unit: component, stratify: true}\n")), HasSubstr("split.stratify: balances classes over blocks; use it with unit: block"));
   EXPECT_THAT(problems_of(with("views: {min_views: 3, max_views: 2}\n")), HasSubstr("views.max_views: is 2, less than min_views 3"));
   EXPECT_THAT(problems_of(with("grid: {zone: 32633}\n")), HasSubstr("expected auto or a code such as EPSG:32633"));
   EXPECT_THAT(problems_of("workspace: w\nsources: {Na-ip: {files: x}}\n"), HasSubstr("may hold only a-z, 0-9 and _"));
@@ -345,13 +346,13 @@ workspace: w
 sources: {a: {files: a.tif, date: {bands: dates.json}}, b: {files: b.tif}}
 views: {}
 layers: {l: {vector: v.gpkg}}
-datasets: {d: {inputs: [a, b], target: l, views: all}}
-runs: {r: {dataset: d, model: {name: deeplabv3plus}}}
+datasets: {d: {inputs: [a, b], target: l, views: all}, e: {inputs: [a, b], views: all}}
+runs: {r: {dataset: d, model: {name: deeplabv3plus}}, s: {dataset: e, recipe: simclr, model: {name: vit_tiny}}}
 predict: {run: r, polygons: true}
 )");
   const auto list = not_in_this_version(job);
-  EXPECT_THAT(list, ::testing::UnorderedElementsAre(StartsWith("datasets.d.views: all for the run r:"),
-                                                    StartsWith("predict.run: r, which stacks"), StartsWith("runs.r.model.name: deeplabv3plus:"),
+  EXPECT_THAT(list, ::testing::UnorderedElementsAre(StartsWith("datasets.e.views: all for the run s with recipe simclr:"),
+                                                    StartsWith("predict.run: r, which stacks dates"), StartsWith("predict.run: r, which stacks several sources"), StartsWith("runs.r.model.name: deeplabv3plus:"),
                                                     StartsWith("predict.polygons:")));
 }
 

@@ -64,6 +64,36 @@ TEST_F(SplitStage, FoldsAreThereWhenCurateWantsThem) {
   }
 }
 
+TEST_F(SplitStage, StratifiedBlocksAreFrozenAtTheFirstSplit) {
+  add_locations(20, 20);
+  bench_.job.split->stratify = true;
+  bench_.job.targets = {{"crop", TargetConfig{.kind = "class"}}};
+  const auto give = [&](const std::string& id, int number) {
+    manifest_.in_transaction([&] { insert(manifest_, index::TargetRow{.location_id = id, .name = "crop", .kind = "class", .value = number % 7 == 0 ? "rare" : "common"}); });
+  };
+  int number = 0;
+  for (const auto& location : index::locations(manifest_)) give(location.location_id, number++);
+  const auto report = run();
+  EXPECT_THAT(report.notes, ::testing::Contains(HasSubstr("class crop rare is in")));
+  std::map<std::string, std::optional<std::string>> first;
+  for (const auto& location : index::locations(manifest_)) first[location.location_id] = location.split;
+  manifest_.in_transaction([&] { index::clear_stage(manifest_, "label"); });
+  for (const auto& [id, part] : first) give(id, 0);  // the labels change altogether
+  run();
+  for (const auto& location : index::locations(manifest_)) EXPECT_EQ(location.split, first[location.location_id]);
+}
+
+TEST_F(SplitStage, StratificationWithoutClassesIsRefused) {
+  add_locations(4, 4);
+  bench_.job.split->stratify = true;
+  try {
+    run();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("there is nothing to balance"));
+  }
+}
+
 TEST_F(SplitStage, OneSceneCannotBeSplitByAcquisition) {
   add_locations(1, 20);
   bench_.job.split->unit = index::SplitUnit::acquisition;

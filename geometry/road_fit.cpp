@@ -12,9 +12,8 @@
 namespace tilewright::geometry {
 namespace {
 
-constexpr double kSmoothWeight = 2;    // of smoothness along the way, against that across
-constexpr double kBendM = 3;           // along the way, between heights that are compared
-constexpr double kModelSigmaM = 0.34;  // edges of roads are not sharper than this in pixels of 1 m
+constexpr double kSmoothWeight = 2;  // of smoothness along the way, against that across
+constexpr double kBendM = 3;         // along the way, between heights that are compared
 
 /// A window of stations [begin, end) around `middle`.
 struct Part {
@@ -110,6 +109,7 @@ Pass run_pass(const std::vector<RoadStation>& stations, const Surface& surface,
   const auto smooth = smoothness(std::move(rough), config.least_noise);
   RoadNoise noise = fitter.noise(windows, profiles.half());
   noise.around = pass.around = std::max(noise.around, around_before);
+  noise.road = std::max(noise.road, std::min(config.soft_share * noise.around, config.soft_noise));
   pass.contrast = std::log(noise.around / noise.road);
   std::vector<RoadScores> with_prior;
   const double share = config.window_step_m / config.window_m;  // windows overlap
@@ -129,7 +129,7 @@ Pass run_pass(const std::vector<RoadStation>& stations, const Surface& surface,
 }
 
 /// One width for the line: likelihoods of the windows at their offsets, summed, and the prior once.
-void set_width(const Pass& pass, const RoadScorer& fitter, double pixel_m, RoadFit& fit) {
+void set_width(const Pass& pass, const RoadScorer& fitter, const RoadFitConfig& config, RoadFit& fit) {
   const auto nw = fitter.grid().widths();
   RoadScores total(nw, 0);
   for (std::size_t w = 0; w < nw; ++w) total[w] = fitter.prior_of_width(w);
@@ -150,7 +150,7 @@ void set_width(const Pass& pass, const RoadScorer& fitter, double pixel_m, RoadF
   }
   fit.width_m = mean / mass;
   fit.width_sigma_m = std::sqrt(std::max(0.0, square / mass - fit.width_m * fit.width_m) +
-                                kModelSigmaM * kModelSigmaM * pixel_m);
+                                config.edge_sigma_m * config.edge_sigma_m * config.pixel_m);
 }
 
 std::vector<double> offsets_of(const Pass& pass, const RoadScorer& fitter) {
@@ -184,7 +184,7 @@ RoadFit fit_road(const MapLine& line, const Surface& surface, const RoadPrior& p
   if (!(fit.contrast >= config.least_contrast)) return fit;
   move_stations(moved, second.parts, offsets_of(second, narrow));
   fit.is_fitted = true;
-  set_width(second, narrow, config.pixel_m, fit);
+  set_width(second, narrow, config, fit);
   fit.stations = moved;
   fit.centre.clear();
   for (auto& station : fit.stations) {

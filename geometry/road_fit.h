@@ -33,6 +33,8 @@ struct RoadFitConfig {
   double most_offset_m = 15;
   double least_width_m = 2, most_width_m = 24;
   double least_noise = 0.01;  ///< units of the surface
+  double soft_share = 0.05, soft_noise = 0.02;  ///< shoulders are the road's where the ground beside it is rough: noise is at least this share of what it differs by, up to soft_noise
+  double edge_sigma_m = 0.34;  ///< edges of roads are not sharper than this on pixels of 1 m
   double cross_slope_sigma = 0.04, crown_sigma = 0.03;
   double crown = -0.01;  ///< roads fall to their edges, units of the surface a metre; 0 for brightness
   double least_contrast =

@@ -57,16 +57,40 @@ bool scan_edge(const EdgeScan& scan, const RowSpans& arrays, std::int32_t* __res
   return any(doubts);
 }
 
+#if defined(__AVX512BW__)
+
+using Bytes = __m512i;
+
+inline Bytes all_bytes(std::uint8_t value) { return _mm512_set1_epi8(static_cast<char>(value)); }
+
+/// At least one: 64 at a time, the last ones by a mask. Nothing else is read or written.
+inline void fill_columns(std::uint8_t* first, std::int32_t count, Bytes value) {
+  for (; count > 64; count -= 64, first += 64) _mm512_storeu_si512(first, value);
+  _mm512_mask_storeu_epi8(first, ~std::uint64_t{0} >> (64 - count), value);
+}
+
+#else
+
+struct Bytes {
+  std::uint8_t all[32];
+};
+
+inline Bytes all_bytes(std::uint8_t value) {
+  Bytes bytes;
+  for (auto& byte : bytes.all) byte = value;
+  return bytes;
+}
+
 template <int kBytes>
-inline void store_ends(std::uint8_t* first, std::int32_t count, const std::uint8_t* value) {
-  __builtin_memcpy(first, value, kBytes);
-  __builtin_memcpy(first + count - kBytes, value, kBytes);
+inline void store_ends(std::uint8_t* first, std::int32_t count, const Bytes& value) {
+  __builtin_memcpy(first, value.all, kBytes);
+  __builtin_memcpy(first + count - kBytes, value.all, kBytes);
 }
 
 /// Spans are short: a store at each end, which overlap.
-inline void fill_columns(std::uint8_t* first, std::int32_t count, const std::uint8_t (&value)[32]) {
+inline void fill_columns(std::uint8_t* first, std::int32_t count, const Bytes& value) {
   if (count > 64) {
-    for (std::int32_t k = 32; k + 32 < count; k += 32) __builtin_memcpy(first + k, value, 32);
+    for (std::int32_t k = 32; k + 32 < count; k += 32) __builtin_memcpy(first + k, value.all, 32);
     store_ends<32>(first, count, value);
   } else if (count >= 32) {
     store_ends<32>(first, count, value);
@@ -77,15 +101,16 @@ inline void fill_columns(std::uint8_t* first, std::int32_t count, const std::uin
   } else if (count >= 4) {
     store_ends<4>(first, count, value);
   } else {
-    first[0] = first[count / 2] = first[count - 1] = value[0];
+    first[0] = first[count / 2] = first[count - 1] = value.all[0];
   }
 }
+
+#endif
 
 std::int64_t fill_rows(std::uint8_t* __restrict pixels, std::int64_t stride, const RowSpans& arrays,
                        std::int32_t rows, std::uint8_t value) {
   const RowSpans spans = arrays;
-  std::uint8_t all[32];
-  for (auto& byte : all) byte = value;
+  const Bytes all = all_bytes(value);
   std::int64_t sum = 0;
   for (std::int32_t k = 0; k < rows; ++k) {
     const std::int32_t a = spans.low[k], b = spans.high[k];

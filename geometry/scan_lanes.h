@@ -38,6 +38,7 @@ inline Doubles upper(Doubles value) {
 inline Doubles smaller(Doubles a, Doubles b) { return _mm512_maskz_min_pd(0xff, a, b); }
 inline Doubles larger(Doubles a, Doubles b) { return _mm512_maskz_max_pd(0xff, a, b); }
 inline Ints ints_of(Mask mask) { return __builtin_convertvector(mask, Ints); }
+inline bool any(Mask mask) { return _mm512_movepi64_mask((__m512i)mask) != 0; }
 #else
 inline Doubles root(Doubles value) { return _mm256_sqrt_pd(value); }
 inline Doubles upper(Doubles value) { return _mm256_ceil_pd(value); }
@@ -47,6 +48,7 @@ inline Ints ints_of(Mask mask) {  // the lower halves
   return (Ints)_mm256_castsi256_si128(
       _mm256_permutevar8x32_epi32((__m256i)mask, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
 }
+inline bool any(Mask mask) { return _mm256_movemask_pd((__m256d)mask) != 0; }
 #endif
 
 inline Doubles rows_from(std::int32_t row) {
@@ -58,11 +60,6 @@ inline Ints ints(Doubles whole) { return __builtin_convertvector(whole, Ints); }
 inline Doubles whole(Doubles value) { return __builtin_convertvector(ints(value), Doubles); }
 inline Mask neither(Mask a, Mask b) { return ~(a | b); }
 inline Mask only_first(Mask a, Mask b) { return a & ~b; }
-inline bool any(Mask mask) {
-  std::int64_t all = 0;
-  for (int lane = 0; lane < kLanes; ++lane) all |= mask[lane];
-  return all != 0;
-}
 
 #else
 

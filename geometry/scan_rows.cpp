@@ -46,7 +46,7 @@ std::int32_t ceil_within(double value, std::int32_t most) {
 const ScanKernels& scan_kernels_of_this_run() {
 #if defined(__x86_64__)
   if (isa_of_this_run() == Isa::avx512 && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq"))
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
     return kAvx512Scan;
   if (isa_of_this_run() != Isa::scalar) return kAvx2Scan;
 #endif
@@ -107,12 +107,17 @@ std::int32_t RowScanner::first_row(double v, double estimate) const {
   return row;
 }
 
-RowScanner::Vertex RowScanner::vertex(MapXY place) const {
-  Vertex out;
+/// Written where it stays: a copy would wait for the stores of its parts.
+void RowScanner::set_vertex(MapXY place, Vertex& out) const {
   out.at = scan_.scanned(place);
   out.from_row = scan_.row_at(out.at.v) - static_cast<double>(window_.row);
   out.col = scan_.col_at(out.at.u) - static_cast<double>(window_.col);
   out.row = first_row(out.at.v, out.from_row);
+}
+
+RowScanner::Vertex RowScanner::vertex(MapXY place) const {
+  Vertex out;
+  set_vertex(place, out);
   return out;
 }
 
@@ -210,7 +215,7 @@ bool RowScanner::chains(const MapMultiPolygon& polygons) {
   std::array<Vertex, kFewCorners> corners;
   std::size_t top = 0, bottom = 0;
   for (std::size_t k = 0; k < count; ++k) {
-    corners[k] = vertex(ring[k]);
+    set_vertex(ring[k], corners[k]);
     if (corners[k].row < corners[top].row) top = k;
     if (corners[k].row > corners[bottom].row) bottom = k;
   }

@@ -127,6 +127,7 @@ class RowScanner {
   template <class Take>
   void each_edge(const MapMultiPolygon& polygons, Take take);
   [[nodiscard]] Vertex vertex(MapXY place) const;
+  void set_vertex(MapXY place, Vertex& out) const;
   [[nodiscard]] std::int32_t first_row(double v, double estimate) const;
   [[nodiscard]] EdgeScan edge_scan(const Vertex& a, const Vertex& b, std::int32_t first,
                                    std::int32_t count) const;

@@ -82,7 +82,7 @@ ReportJson layer_of(const ReportInput& input, const std::vector<index::LocationR
   auto chip_rows = sheet_of(locations, chips, layer);
   if (objects.empty() && chip_rows.empty()) return nullptr;
   return {{"layer", layer}, {"objects", objects.size()}, {"drawn", states["drawn"]}, {"repaired", states["repaired"]}, {"rejected", states["rejected"]},
-          {"rules", rule_rows(rules)}, {"reasons", reason_rows}, {"has_reasons", !reasons.empty()}, {"charts", charts}, {"chips", chip_rows}};
+          {"rules", rule_rows(rules)}, {"has_widths", !charts.empty()}, {"reasons", reason_rows}, {"has_reasons", !reasons.empty()}, {"charts", charts}, {"chips", chip_rows}};
 }
 
 }  // namespace

@@ -24,9 +24,9 @@ using geometry::MapLine;
 using geometry::MapXY;
 
 constexpr double kMostPixels = 64e6;  // around one line: beyond, its rule's width stays
-constexpr double kTextureM = 0.02;    // gravel and worn asphalt are not smoother
-// Of an image in units of its own spread around the line: asphalt is even, but not more than this.
-constexpr double kTexture = 0.1, kTintSigma = 0.05;
+// Of an image in units of its own spread around the line: asphalt is even, but not more than this; metres by which shadows and
+// pavements blur the edge.
+constexpr double kTexture = 0.06, kTintSigma = 0.025, kImageEdgeM = 0.45;
 
 /// Metres on the ground from a place of the raster's CRS, and back.
 class Plane {
@@ -138,8 +138,10 @@ class Fits {
     const MapXY corner = plane.metres(info.affine.map_from_pixel({0, 0})),
                 next = plane.metres(info.affine.map_from_pixel({1, 0}));
     config.pixel_m = std::hypot(next.x - corner.x, next.y - corner.y);
-    config.least_noise = is_image_ ? kTexture : kTextureM;
-    if (is_image_) config.crown = 0, config.cross_slope_sigma = config.crown_sigma = kTintSigma;
+    if (is_image_) {
+      config.least_noise = kTexture, config.soft_share = 0, config.edge_sigma_m = kImageEdgeM;
+      config.crown = 0, config.cross_slope_sigma = config.crown_sigma = kTintSigma;
+    }
     const auto window = window_around(
         *line, (2 * config.most_offset_m + 4 * object.half_width_m + 10) / config.pixel_m);
     if (window.width < 2 || window.height < 2 ||

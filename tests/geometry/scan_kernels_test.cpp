@@ -24,7 +24,7 @@ std::vector<Variant> variants() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) all.push_back({"avx2", &kAvx2Scan});
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq"))
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
     all.push_back({"avx512", &kAvx512Scan});
 #endif
   return all;

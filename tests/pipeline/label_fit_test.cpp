@@ -58,7 +58,7 @@ TEST(LabelFit, DrawsTheWidthThatTheGroundShows) {
   int across = 0;
   for (int row = 0; row < kSize; ++row)
     across += mask.at(static_cast<std::size_t>(row * kSize + 60));
-  EXPECT_NEAR(across, *objects[0].width_m, 1);
+  EXPECT_NEAR(across, *objects[0].width_m, 1.01) << "a metre of the map is 1.0004 on the ground";
 }
 
 TEST(LabelFit, AStripOfNodataIsNoRoad) {

@@ -2,6 +2,7 @@
 // The report of a synthetic region: complete, closed in itself, and right in its numbers.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -78,6 +79,8 @@ TEST(Report, LabelsAreCountedByRuleAndReason) {
     std::size_t by_rule = 0;
     for (const auto& rule : layer["rules"]) by_rule += rule["objects"].get<std::size_t>();
     EXPECT_EQ(by_rule + layer["rejected"].get<std::size_t>(), objects.size());
+    const bool has_widths = std::ranges::any_of(objects, [](const auto& object) { return object.status != "rejected" && object.width_m.has_value(); });
+    EXPECT_EQ(layer["has_widths"], has_widths) << "a layer of polygons has no table of widths";
   }
   EXPECT_NE(world().html.find("width by rule"), std::string::npos);
 }

@@ -53,8 +53,7 @@ TEST(RoadFitReal, MovesTheForestRoadOfQuebecOntoItsBed) {
     return (1 - v) * ((1 - u) * at(c, r) + u * at(c + 1, r)) +
            v * ((1 - u) * at(c, r + 1) + u * at(c + 1, r + 1));
   };
-  geometry::RoadFitConfig config;
-  config.least_noise = 0.02;  // gravel
+  const geometry::RoadFitConfig config;
   for (const double width_m : {7.0, 8.0, 9.0}) {
     const auto fit =
         geometry::fit_road(original, surface, {.width_m = width_m, .offset_sigma_m = 6}, config);

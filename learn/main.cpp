@@ -178,6 +178,9 @@ int run_verb(const Verb& verb, const fs::path& request) {
   } catch (const Error& error) {
     std::cerr << "error: " << error.what() << std::endl;
     return static_cast<int>(error.kind());
+  } catch (const c10::Error& error) {
+    std::cerr << "error: " << verb.name << " failed: " << error.what_without_backtrace() << std::endl;
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "error: " << verb.name << " failed: " << error.what() << std::endl;
     return 1;

@@ -70,6 +70,7 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
   }
   if (dataset_.views == "all") unfold_stacks();
   map_shards();
+  number_classes();
   resolve_classes();
   if (draw.locations > 0) keep_drawn(draw);
 }
@@ -79,6 +80,7 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
     : workspace_(workspace), dataset_(read_dataset(dataset_json)) {
   parts_["all"] = group_rows(read_part(part_file));  // its rows need no target
   map_shards();
+  number_classes();
 }
 
 void Corpus::unfold_stacks() {
@@ -175,12 +177,12 @@ int Corpus::size_px() const {
   return size;
 }
 
-std::vector<std::uint8_t> Corpus::class_of_value() const {
-  std::vector<std::uint8_t> table(256, 255);
-  if (dataset_.target.kind != "mask") return table;  // other targets may have more classes
+void Corpus::number_classes() {
+  class_of_value_.assign(256, 255);
+  if (dataset_.target.kind != "mask") return;  // other targets may have more classes
   for (std::size_t k = 0; k < dataset_.target.classes.size(); ++k)
-    table[static_cast<std::size_t>(dataset_.target.classes[k].id)] = static_cast<std::uint8_t>(k);
-  return table;
+    class_of_value_[static_cast<std::size_t>(dataset_.target.classes[k].id)] =
+        static_cast<std::uint8_t>(k);
 }
 
 }  // namespace tilewright::learn

@@ -58,11 +58,12 @@ class Corpus {
   [[nodiscard]] int channels() const;  ///< of all inputs together
   [[nodiscard]] int size_px() const;   ///< largest edge of an input
   /// Class number of each mask value: position in dataset().target.classes, 255 for ignore.
-  [[nodiscard]] std::vector<std::uint8_t> class_of_value() const;
+  [[nodiscard]] const std::vector<std::uint8_t>& class_of_value() const { return class_of_value_; }
 
  private:
   void unfold_stacks();
   void map_shards();
+  void number_classes();
   void resolve_classes();
   void keep_drawn(LabelDraw draw);
   void count_classes();
@@ -70,6 +71,7 @@ class Corpus {
   DatasetFile dataset_;
   std::map<std::string, std::vector<CorpusSample>> parts_;
   std::map<std::string, shard::MappedFile> shards_;
+  std::vector<std::uint8_t> class_of_value_;
 };
 
 /// The draw of a run's settings.

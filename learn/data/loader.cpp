@@ -24,6 +24,7 @@ struct Loader::State {
   std::int64_t next_to_fill = 0, next_to_give = 0;
   std::vector<std::int64_t> order;
   std::map<std::int64_t, RawBatch> ready;
+  std::vector<RawBatch> spare;  ///< buffers that were given back
   std::exception_ptr failure;
   std::vector<std::jthread> threads;  // last member: joined before the rest goes
 
@@ -39,20 +40,20 @@ struct Loader::State {
     return !failure && next_to_fill < batch_count && next_to_fill < next_to_give + config.ahead;
   }
 
-  RawBatch fill(std::int64_t number, std::int64_t of_epoch, std::vector<std::int64_t> chosen) const;
+  void fill(RawBatch& batch, std::int64_t of_epoch, Patch& patch) const;
+  void read(RawBatch& batch, std::size_t place, std::int64_t of_epoch, int draw, Patch& patch) const;
   void work(const std::stop_token& stop);
 };
 
 namespace {
 
-void append(RawBatch& batch, const ReadResult& read, int draw) {
+/// Where the image of a draw goes, with place for `values` of every sample.
+float* image_of(RawBatch& batch, int draw, std::size_t place, std::size_t values) {
   auto& image = draw == 0   ? batch.image
                 : draw == 1 ? batch.twin
                             : batch.small[static_cast<std::size_t>(draw) - 2];
-  image.insert(image.end(), read.patch.image.begin(), read.patch.image.end());
-  if (draw > 1) batch.small_size = read.patch.size;
-  if (draw == 0)
-    batch.mask.insert(batch.mask.end(), read.patch.mask.begin(), read.patch.mask.end());
+  image.resize(values * batch.samples.size());
+  return image.data() + place * values;
 }
 
 void append_labels(RawBatch& batch, const DatasetFile& dataset, const CorpusSample& sample) {
@@ -67,35 +68,56 @@ void append_labels(RawBatch& batch, const DatasetFile& dataset, const CorpusSamp
 
 }  // namespace
 
-RawBatch Loader::State::fill(std::int64_t number, std::int64_t of_epoch,
-                             std::vector<std::int64_t> chosen) const {
-  RawBatch batch;
-  batch.number = number;
-  batch.count = static_cast<int>(chosen.size());
+/// One draw of one sample.
+void Loader::State::read(RawBatch& batch, std::size_t place, std::int64_t of_epoch, int draw,
+                         Patch& patch) const {
+  const auto number = batch.samples[place];
+  const auto& sample = samples[static_cast<std::size_t>(number)];
+  const auto pixels = static_cast<std::size_t>(batch.size) * static_cast<std::size_t>(batch.size);
+  auto* mask = draw == 0 && !batch.mask.empty() ? batch.mask.data() + place * pixels : nullptr;
+  if (mask != nullptr && !has_mask(sample)) {
+    std::fill(mask, mask + pixels, 255);
+    mask = nullptr;
+  }
+  bool is_finite = true;
+  if (is_read_in_one_pass(config.plan)) {
+    const auto values = static_cast<std::size_t>(batch.channels) * pixels;
+    auto* image = image_of(batch, draw, place, values);
+    is_finite = read_in_one_pass(corpus, sample, config.plan, of_epoch, number, draw,
+                                 {image, values}, mask);
+  } else {
+    is_finite = read_sample(corpus, sample, config.plan, of_epoch, number, draw, patch);
+    std::copy(patch.image.begin(), patch.image.end(),
+              image_of(batch, draw, place, patch.image.size()));
+    if (mask != nullptr) std::copy(patch.mask.begin(), patch.mask.end(), mask);
+  }
+  if (draw > 1) batch.small_size = is_read_in_one_pass(config.plan) ? batch.size : patch.size;
+  if (!is_finite && (batch.non_finite.empty() || batch.non_finite.back() != sample.name))
+    batch.non_finite.push_back(sample.name);
+}
+
+/// Fills the buffers of `batch` for its number and samples.
+void Loader::State::fill(RawBatch& batch, std::int64_t of_epoch, Patch& patch) const {
+  const bool is_masked = std::any_of(
+      batch.samples.begin(), batch.samples.end(),
+      [&](std::int64_t number) { return has_mask(samples[static_cast<std::size_t>(number)]); });
+  batch.count = static_cast<int>(batch.samples.size());
   batch.channels = corpus.channels();
   batch.size = corpus.size_px();
-  const auto values = chosen.size() * static_cast<std::size_t>(batch.channels) *
-                      static_cast<std::size_t>(batch.size) * static_cast<std::size_t>(batch.size);
-  batch.image.reserve(values);
-  if (config.draws > 1) batch.twin.reserve(values);
-  if (config.draws > 2) batch.small.resize(static_cast<std::size_t>(config.draws) - 2);
-  for (const auto sample : chosen) {
-    const auto& entry = samples[static_cast<std::size_t>(sample)];
-    for (int draw = 0; draw < config.draws; ++draw) {
-      const auto read = read_sample(corpus, entry, config.plan, of_epoch, sample, draw);
-      if (read.has_non_finite &&
-          (batch.non_finite.empty() || batch.non_finite.back() != entry.name))
-        batch.non_finite.push_back(entry.name);
-      append(batch, read, draw);
-    }
-  }
-  for (const auto sample : chosen)
-    append_labels(batch, corpus.dataset(), samples[static_cast<std::size_t>(sample)]);
-  batch.samples = std::move(chosen);
-  return batch;
+  batch.small.resize(static_cast<std::size_t>(std::max(config.draws - 2, 0)));
+  batch.mask.resize(is_masked ? batch.samples.size() * static_cast<std::size_t>(batch.size) *
+                                    static_cast<std::size_t>(batch.size)
+                              : 0);
+  batch.labels.clear();
+  batch.non_finite.clear();
+  for (std::size_t place = 0; place < batch.samples.size(); ++place)
+    for (int draw = 0; draw < config.draws; ++draw) read(batch, place, of_epoch, draw, patch);
+  for (const auto number : batch.samples)
+    append_labels(batch, corpus.dataset(), samples[static_cast<std::size_t>(number)]);
 }
 
 void Loader::State::work(const std::stop_token& stop) {
+  Patch patch;
   std::unique_lock lock(mutex);
   while (true) {
     changed.wait(lock, [&] { return stop.stop_requested() || may_fill(); });
@@ -105,12 +127,17 @@ void Loader::State::work(const std::stop_token& stop) {
     const auto begin = number * config.batch,
                end = std::min<std::int64_t>(begin + config.batch,
                                             static_cast<std::int64_t>(samples.size()));
-    std::vector<std::int64_t> chosen(order.begin() + begin, order.begin() + end);
+    RawBatch batch;
+    if (!spare.empty()) {
+      batch = std::move(spare.back());
+      spare.pop_back();
+    }
+    batch.number = number;
+    batch.samples.assign(order.begin() + begin, order.begin() + end);
     lock.unlock();
     std::exception_ptr error;
-    RawBatch batch;
     try {
-      batch = fill(number, of_epoch, std::move(chosen));
+      fill(batch, of_epoch, patch);
     } catch (...) {  // a thread's border: the caller of next() sees it
       error = std::current_exception();
     }
@@ -171,6 +198,12 @@ std::optional<RawBatch> Loader::next() {
   lock.unlock();
   state_->changed.notify_all();
   return batch;
+}
+
+void Loader::give_back(RawBatch batch) {
+  const std::lock_guard lock(state_->mutex);
+  if (static_cast<int>(state_->spare.size()) < state_->config.ahead)
+    state_->spare.push_back(std::move(batch));
 }
 
 }  // namespace tilewright::learn

@@ -49,6 +49,9 @@ class Loader {
   void start(std::int64_t epoch, std::int64_t first = 0);
   /// The next batch in order; nullopt at the end of the epoch. Rethrows what a thread threw.
   std::optional<RawBatch> next();
+  /// Takes the buffers of a batch that is no longer needed: later batches are written into them,
+  /// so that no memory is asked for once a few batches are under way.
+  void give_back(RawBatch batch);
 
  private:
   struct State;

@@ -56,11 +56,10 @@ float BandScaling::operator()(float x) const {
 std::span<const NormalizeRow> normalize_table() { return kTable; }
 
 const NormalizeRow& normalize_row(const std::string& name) {
-  std::string known;
-  for (const auto& row : kTable) {
+  for (const auto& row : kTable)
     if (row.name == name) return row;
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
-  }
+  std::string known;
+  for (const auto& row : kTable) known += (known.empty() ? "" : ", ") + std::string(row.name);
   throw Error::config("normalize: '" + name + "' is not known; one of: " + known);
 }
 

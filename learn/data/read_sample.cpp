@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 #include "geometry/error.h"
+#include "learn/data/scale_pixels.h"
 
 namespace tilewright::learn {
 namespace {
@@ -47,21 +47,23 @@ std::vector<const SampleRow*> rows_of(const CorpusSample& sample, const ReadPlan
   return chosen;
 }
 
-void read_mask(const Corpus& corpus, const SampleRow& row, int size,
-               std::vector<std::uint8_t>& out) {
-  out.assign(static_cast<std::size_t>(size) * static_cast<std::size_t>(size), 255);
+void read_mask(const Corpus& corpus, const SampleRow& row, int size, std::uint8_t* out) {
   const auto array = corpus.array(row.mask_shard, row.mask_offset, row.mask_length);
   const auto& shape = array.header.shape;
   if (array.header.dtype != shard::DType::u8 || shape.size() != 3)
     throw Error::failed("the mask of sample " + row.sample + " in " + row.mask_shard +
                         " is not uint8 (1, H, W); run: tilewright label JOB --force label");
-  const auto table = corpus.class_of_value();
+  const auto& table = corpus.class_of_value();
+  const auto side = static_cast<std::size_t>(size);
+  if (shape[1] == size && shape[2] == size)
+    return map_classes(array.data.first(side * side), table, out);
+  std::fill(out, out + side * side, 255);
   const auto height = std::min<std::int64_t>(shape[1], size),
              width = std::min<std::int64_t>(shape[2], size);
   for (std::int64_t y = 0; y < height; ++y)
-    for (std::int64_t x = 0; x < width; ++x)
-      out[static_cast<std::size_t>(y * size + x)] = table[std::to_integer<std::size_t>(
-          array.data[static_cast<std::size_t>(y * shape[2] + x)])];
+    map_classes(array.data.subspan(static_cast<std::size_t>(y * shape[2]),
+                                   static_cast<std::size_t>(width)),
+                table, out + y * size);
 }
 
 ValueRange range_of(std::span<const float> values) {
@@ -75,30 +77,82 @@ ValueRange range_of(std::span<const float> values) {
   return range.min <= range.max ? range : ValueRange{};
 }
 
-std::span<float> plane_of(Patch& patch, std::size_t channel) {
-  const auto pixels = static_cast<std::size_t>(patch.size) * static_cast<std::size_t>(patch.size);
-  return std::span(patch.image).subspan(channel * pixels, pixels);
+/// The planes of one input's bands in (C, size, size), and how each is scaled.
+struct InputPlanes {
+  std::span<float> values;
+  std::size_t pixels = 0;
+  [[nodiscard]] std::span<float> plane(std::size_t band) const {
+    return values.subspan(band * pixels, pixels);
+  }
+};
+
+std::vector<InputPlanes> planes_of(const ReadPlan& plan, std::span<float> values, int size) {
+  const auto pixels = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+  std::vector<InputPlanes> all;
+  std::size_t first = 0;
+  for (const auto& input : plan.inputs) {
+    const auto count = input.bands.size() * pixels;
+    all.push_back({values.subspan(first, count), pixels});
+    first += count;
+  }
+  return all;
 }
 
-/// Ranges before the crop, for rows that say "of the sample".
-std::vector<ValueRange> ranges_of(Patch& patch) {
-  std::vector<ValueRange> ranges;
-  for (std::size_t c = 0; c < static_cast<std::size_t>(patch.channels); ++c)
-    ranges.push_back(range_of(plane_of(patch, c)));
+/// Of each band, where its formula needs them.
+std::vector<ValueRange> ranges_of(const InputInfo& input, const InputPlanes& planes) {
+  std::vector<ValueRange> ranges(input.bands.size());
+  if (normalize_row(input.normalize).is_local)
+    for (std::size_t b = 0; b < ranges.size(); ++b) ranges[b] = range_of(planes.plane(b));
   return ranges;
 }
 
-void normalize(Patch& patch, const ReadPlan& plan, const std::vector<ValueRange>& whole) {
-  std::size_t channel = 0;
-  for (const auto& input : plan.inputs) {
-    const auto& row = normalize_row(input.normalize);
-    for (std::size_t b = 0; b < input.bands.size(); ++b, ++channel) {
-      if (input.band_indices[b] == kPresence) continue;
-      const auto plane = plane_of(patch, channel);
-      const auto range = row.name == "max_local" ? range_of(plane) : whole[channel];
-      const auto scaling = row.scaling(input.statistics[b], input.bands[b], range);
-      for (auto& value : plane) value = std::isnan(value) ? 0.0F : scaling(value);
-    }
+std::vector<BandScaling> scalings_of(const InputInfo& input,
+                                     const std::vector<ValueRange>& ranges) {
+  const auto& row = normalize_row(input.normalize);
+  std::vector<BandScaling> scalings;
+  for (std::size_t b = 0; b < input.bands.size(); ++b)
+    scalings.push_back(input.band_indices[b] == kPresence
+                           ? BandScaling{}
+                           : row.scaling(input.statistics[b], input.bands[b], ranges[b]));
+  return scalings;
+}
+
+void normalize(const InputInfo& input, const InputPlanes& planes,
+               const std::vector<ValueRange>& ranges) {
+  const auto scalings = scalings_of(input, ranges);
+  for (std::size_t b = 0; b < scalings.size(); ++b)
+    scale_in_place(planes.plane(b), scalings[b], 0);
+}
+
+/// `ranges`, by input, are of the whole sample; max_local looks at what the crop shows.
+void normalize(Patch& patch, const ReadPlan& plan,
+               const std::vector<std::vector<ValueRange>>& ranges) {
+  const auto planes = planes_of(plan, patch.image, patch.size);
+  for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
+    const auto& input = plan.inputs[i];
+    normalize(input, planes[i],
+              input.normalize == "max_local" ? ranges_of(input, planes[i]) : ranges[i]);
+  }
+}
+
+bool is_missing(const SampleRow& row) { return row.shard == "-"; }
+
+bool has_presence(const InputInfo& input) {
+  return !input.band_indices.empty() && input.band_indices.back() == kPresence;
+}
+
+/// Indices of the bands that lie in the shard.
+std::span<const int> stored_bands(const InputInfo& input) {
+  return std::span(input.band_indices).first(input.bands.size() - (has_presence(input) ? 1 : 0));
+}
+
+/// Dates of stacks, last of all: nothing may move the 0 of one that is missing.
+void mark_presence(const ReadPlan& plan, std::span<const InputPlanes> planes,
+                   std::span<const SampleRow* const> rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!has_presence(plan.inputs[i])) continue;
+    if (is_missing(*rows[i])) std::ranges::fill(planes[i].values, 0.0F);
+    else std::ranges::fill(planes[i].plane(plan.inputs[i].bands.size() - 1), 1.0F);
   }
 }
 
@@ -122,40 +176,10 @@ void crop_draw(Patch& patch, const ReadPlan& plan, std::int64_t epoch, std::int6
   crop(patch, plan.crops[static_cast<std::size_t>(twin)], random);
 }
 
-bool has_presence(const InputInfo& input) {
-  return !input.band_indices.empty() && input.band_indices.back() == kPresence;
-}
-
-/// Dates of stacks, last of all: nothing may move the 0 of one that is missing.
-void mark_presence(Patch& patch, const ReadPlan& plan, std::span<const SampleRow* const> rows) {
-  std::size_t channel = 0;
-  for (std::size_t input = 0; input < rows.size(); ++input) {
-    const auto bands = plan.inputs[input].bands.size();
-    const bool is_there = rows[input]->shard != "-";
-    if (has_presence(plan.inputs[input])) {
-      for (std::size_t b = 0; !is_there && b < bands; ++b)
-        std::ranges::fill(plane_of(patch, channel + b), 0.0F);
-      std::ranges::fill(plane_of(patch, channel + bands - 1), is_there ? 1.0F : 0.0F);
-    }
-    channel += bands;
-  }
-}
-
-bool has_non_finite(const shard::ArrayView& array, std::span<const float> pixels, int size) {
-  const auto height = std::min<std::int64_t>(array.header.shape[1], size),
-             width = std::min<std::int64_t>(array.header.shape[2], size);
-  const auto plane = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
-  for (std::size_t start = 0; start < pixels.size(); start += plane)
-    for (std::int64_t y = 0; y < height; ++y)
-      for (std::int64_t x = 0; x < width; ++x)
-        if (std::isnan(pixels[start + static_cast<std::size_t>(y * size + x)])) return true;
-  return false;
-}
-
-}  // namespace
-
-void read_raw(const shard::ArrayView& array, std::span<const int> band_indices, int size,
-              float* out, const std::string& what) {
+/// Bands of one member into (C, size, size), each by its scaling; true if all pixels are finite.
+bool read_bands(const shard::ArrayView& array, std::span<const int> band_indices,
+                std::span<const BandScaling> scalings, float missing, int size, float* out,
+                const std::string& what) {
   const auto& shape = array.header.shape;
   if (shape.size() != 3)
     throw Error::failed(what +
@@ -163,61 +187,107 @@ void read_raw(const shard::ArrayView& array, std::span<const int> band_indices, 
   const auto height = std::min<std::int64_t>(shape[1], size),
              width = std::min<std::int64_t>(shape[2], size);
   const auto pixels = static_cast<std::int64_t>(size) * size;
-  std::fill(out, out + pixels * static_cast<std::int64_t>(band_indices.size()), kMissing);
-  shard::with_type(array.header.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const auto* data = reinterpret_cast<const T*>(array.data.data());
-    for (const int band : band_indices) {
-      if (band < 0 || band >= shape[0])
-        throw Error::failed(what + " has " + std::to_string(shape[0]) +
-                            " bands, the dataset reads band " + std::to_string(band + 1) +
-                            "; run: tilewright dataset JOB --force dataset");
-      for (std::int64_t y = 0; y < height; ++y)
-        for (std::int64_t x = 0; x < width; ++x) {
-          const auto value = static_cast<float>(data[(band * shape[1] + y) * shape[2] + x]);
-          if constexpr (std::is_floating_point_v<T>)
-            out[y * size + x] = std::isfinite(value) ? value : kMissing;
-          else
-            out[y * size + x] = value;
-        }
-      out += pixels;
+  const auto bytes = static_cast<std::int64_t>(shard::byte_size(array.header.dtype));
+  const bool is_whole = shape[1] == size && shape[2] == size;
+  bool is_finite = true;
+  for (std::size_t b = 0; b < band_indices.size(); ++b, out += pixels) {
+    const int band = band_indices[b];
+    if (band < 0 || band >= shape[0])
+      throw Error::failed(what + " has " + std::to_string(shape[0]) +
+                          " bands, the dataset reads band " + std::to_string(band + 1) +
+                          "; run: tilewright dataset JOB --force dataset");
+    const auto* plane = array.data.data() + band * shape[1] * shape[2] * bytes;
+    const auto scale = [&](std::int64_t from, std::int64_t count, float* to) {
+      return scale_pixels(array.header.dtype, plane + from * bytes,
+                          static_cast<std::size_t>(count), scalings[b], missing, to);
+    };
+    if (is_whole) {
+      is_finite = scale(0, pixels, out) && is_finite;
+      continue;
     }
-  });
+    std::fill(out, out + pixels, missing);
+    for (std::int64_t y = 0; y < height; ++y)
+      is_finite = scale(y * shape[2], width, out + y * size) && is_finite;
+  }
+  return is_finite;
 }
 
-ReadResult read_sample(const Corpus& corpus, const CorpusSample& sample, const ReadPlan& plan,
-                       std::int64_t epoch, std::int64_t sample_number, int twin) {
-  ReadResult result;
-  auto& patch = result.patch;
+/// As they are, NaN where there is none.
+bool read_unscaled(const shard::ArrayView& array, std::span<const int> band_indices, int size,
+                   float* out, const std::string& what) {
+  const std::vector<BandScaling> none(band_indices.size());
+  return read_bands(array, band_indices, none, kMissing, size, out, what);
+}
+
+shard::ArrayView array_of(const Corpus& corpus, const SampleRow& row) {
+  return corpus.array(row.shard, row.offset, row.length);
+}
+
+}  // namespace
+
+void read_raw(const shard::ArrayView& array, std::span<const int> band_indices, int size,
+              float* out, const std::string& what) {
+  read_unscaled(array, band_indices, size, out, what);
+}
+
+bool is_read_in_one_pass(const ReadPlan& plan) { return plan.crops.empty() && plan.augment.empty(); }
+
+bool has_mask(const CorpusSample& sample) { return sample.rows.front().mask_shard != "-"; }
+
+bool read_in_one_pass(const Corpus& corpus, const CorpusSample& sample, const ReadPlan& plan,
+                      std::int64_t epoch, std::int64_t sample_number, int twin,
+                      std::span<float> image, std::uint8_t* mask) {
+  const auto what = "sample " + sample.name;
+  const int size = corpus.size_px();
+  const auto rows = rows_of(sample, plan, epoch, sample_number, twin);
+  const auto planes = planes_of(plan, image, size);
+  bool is_finite = true;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& input = plan.inputs[i];
+    if (is_missing(*rows[i])) continue;
+    const auto array = array_of(corpus, *rows[i]);
+    auto* out = planes[i].values.data();
+    if (normalize_row(input.normalize).is_local) {
+      is_finite = read_unscaled(array, stored_bands(input), size, out, what) && is_finite;
+      normalize(input, planes[i], ranges_of(input, planes[i]));
+    } else {
+      const auto scalings = scalings_of(input, ranges_of(input, planes[i]));
+      is_finite =
+          read_bands(array, stored_bands(input), scalings, 0, size, out, what) && is_finite;
+    }
+  }
+  mark_presence(plan, planes, rows);
+  if (mask != nullptr) read_mask(corpus, *rows.front(), size, mask);
+  return is_finite;
+}
+
+bool read_sample(const Corpus& corpus, const CorpusSample& sample, const ReadPlan& plan,
+                 std::int64_t epoch, std::int64_t sample_number, int twin, Patch& patch) {
   patch.size = corpus.size_px();
   patch.channels = corpus.channels();
   const auto pixels = static_cast<std::size_t>(patch.size) * static_cast<std::size_t>(patch.size);
   patch.image.resize(static_cast<std::size_t>(patch.channels) * pixels);
-  std::size_t channel = 0;
+  const auto what = "sample " + sample.name;
   const auto rows = rows_of(sample, plan, epoch, sample_number, twin);
-  for (std::size_t input = 0; input < rows.size(); ++input) {
-    const auto& info = plan.inputs[input];
-    const auto read = info.bands.size() - (has_presence(info) ? 1 : 0);
-    const auto part = std::span(patch.image).subspan(channel * pixels, read * pixels);
-    channel += info.bands.size();
-    if (rows[input]->shard == "-") {
-      std::ranges::fill(part, kMissing);
-      continue;
-    }
-    const auto array = corpus.array(rows[input]->shard, rows[input]->offset, rows[input]->length);
-    read_raw(array, std::span(info.band_indices).first(read), patch.size, part.data(),
-             "sample " + sample.name);
-    if (array.header.dtype == shard::DType::f32 || array.header.dtype == shard::DType::f64)
-      result.has_non_finite |= has_non_finite(array, part, patch.size);
+  const auto planes = planes_of(plan, patch.image, patch.size);
+  std::vector<std::vector<ValueRange>> ranges;
+  bool is_finite = true;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (is_missing(*rows[i])) std::ranges::fill(planes[i].values, kMissing);
+    else
+      is_finite = read_unscaled(array_of(corpus, *rows[i]), stored_bands(plan.inputs[i]),
+                                patch.size, planes[i].values.data(), what) &&
+                  is_finite;
+    ranges.push_back(ranges_of(plan.inputs[i], planes[i]));
   }
-  if (rows.front()->mask_shard != "-") read_mask(corpus, *rows.front(), patch.size, patch.mask);
-  const auto ranges = ranges_of(patch);
+  patch.mask.resize(has_mask(sample) ? pixels : 0);
+  if (has_mask(sample)) read_mask(corpus, *rows.front(), patch.size, patch.mask.data());
   crop_draw(patch, plan, epoch, sample_number, twin);
   augment(patch, plan, true, epoch, sample_number, twin);
   normalize(patch, plan, ranges);
   augment(patch, plan, false, epoch, sample_number, twin);
-  mark_presence(patch, plan, rows);
-  return result;
+  mark_presence(plan, planes_of(plan, patch.image, patch.size), rows);
+  return is_finite;
 }
 
 }  // namespace tilewright::learn

@@ -28,15 +28,22 @@ struct ReadPlan {
 void read_raw(const shard::ArrayView& array, std::span<const int> band_indices, int size,
               float* out, const std::string& what);
 
-struct ReadResult {
-  Patch patch;  ///< image (C, S, S) normalized; mask of class numbers, empty without target
-  bool has_non_finite = false;  ///< a pixel inside the array was NaN or infinite; it is fed as 0
-};
+[[nodiscard]] bool has_mask(const CorpusSample& sample);
 
-/// Pure function of (sample, plan, epoch, twin). `twin`: independent draws of view and augmentation
-/// for recipes that compare them; 0 and 1 see different views where there are two. Padding is fed
-/// as 0 and its mask is 255.
-ReadResult read_sample(const Corpus& corpus, const CorpusSample& sample, const ReadPlan& plan,
-                       std::int64_t epoch, std::int64_t sample_number, int twin);
+/// Image (C, S, S) normalized; mask of class numbers, empty without target. The buffers of `patch`
+/// are used again. Pure function of (sample, plan, epoch, twin). `twin`: independent draws of view
+/// and augmentation for recipes that compare them; 0 and 1 see different views where there are
+/// two. Padding is fed as 0 and its mask is 255. False if a pixel inside the array was NaN or
+/// infinite; it is fed as 0.
+bool read_sample(const Corpus& corpus, const CorpusSample& sample, const ReadPlan& plan,
+                 std::int64_t epoch, std::int64_t sample_number, int twin, Patch& patch);
+
+/// True if nothing of the plan moves or changes pixels after they were read.
+[[nodiscard]] bool is_read_in_one_pass(const ReadPlan& plan);
+/// The same for such plans, straight into (C, S, S) at `image` and, if not null, (S, S) at `mask`:
+/// each pixel is converted and normalized on its way.
+bool read_in_one_pass(const Corpus& corpus, const CorpusSample& sample, const ReadPlan& plan,
+                      std::int64_t epoch, std::int64_t sample_number, int twin,
+                      std::span<float> image, std::uint8_t* mask);
 
 }  // namespace tilewright::learn

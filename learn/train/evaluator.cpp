@@ -58,7 +58,7 @@ PartScore evaluate_part(Recipe& recipe, const RunConfig& run, const std::vector<
       is_supervised(recipe) ? make_part_sums(corpus.dataset(), options.keep_samples) : nullptr;
   PartScore score;
   double weighted = 0;
-  while (const auto raw = loader.next()) {
+  while (auto raw = loader.next()) {
     const auto batch = to_batch(*raw, options.device);
     if (sums)
       sums->add(recipe.logits(batch.image_nchw), *raw, batch, samples);
@@ -67,6 +67,7 @@ PartScore evaluate_part(Recipe& recipe, const RunConfig& run, const std::vector<
           recipe.loss(batch, {.seed = run.seed, .epoch = -1, .step = raw->number}).item<double>() *
           raw->count;
     score.samples += raw->count;
+    loader.give_back(std::move(*raw));
     context.on_progress(score.samples, static_cast<std::int64_t>(samples.size()), "samples");
     if (options.keep_samples && context.stop.stop_requested())
       throw Error::stopped("evaluation stopped on request; the same command starts it again");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "geometry/error.h"
 #include "learn/models/autocast.h"
@@ -13,6 +14,9 @@
 namespace tilewright::learn {
 
 namespace {
+
+/// How LibTorch says it.
+constexpr std::string_view kTooFewValues = "more than 1 value per channel";
 
 Batch rows_of(const Batch& batch, std::int64_t begin, std::int64_t end) {
   const auto cut = [&](const torch::Tensor& tensor) {
@@ -61,7 +65,20 @@ std::string Stepper::attempt(const RawBatch& raw, const StepKey& key, StepOutcom
 
 torch::Tensor Stepper::loss_of(const Batch& batch, const StepKey& key) {
   const Autocast precision(run_.precision == "bfloat16", device_);
-  return recipe_.loss(batch, key);
+  try {
+    return recipe_.loss(batch, key);
+  } catch (const c10::Error& error) {
+    if (std::string_view(error.what_without_backtrace()).find(kTooFewValues) ==
+        std::string_view::npos)
+      throw;
+    throw Error::config("batch norm of model " + run_.model.name +
+                        " needs two or more values a channel, but its smallest map has one pixel "
+                        "an image and " +
+                        std::to_string(batch.image_nchw.size(0)) +
+                        " image is computed at once (batch " + std::to_string(run_.batch) +
+                        ", accumulate " + std::to_string(run_.accumulate) +
+                        "); use a larger batch, larger patches or model.detailed: true");
+  }
 }
 
 double Stepper::accumulate(const Batch& batch, const StepKey& key) {

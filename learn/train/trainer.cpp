@@ -195,10 +195,11 @@ void Trainer::train_epoch(Loader& loader) {
   window_ = {.started_s = log_->seconds()};
   loader.start(state_.epoch, state_.sample_in_epoch / run_.batch);
   while (state_.step < length_.total_steps) {
-    const auto raw = loader.next();
+    auto raw = loader.next();
     if (!raw) break;
     take(*raw);
     const bool is_end = raw->number + 1 == loader.batches() || state_.step == length_.total_steps;
+    loader.give_back(std::move(*raw));
     if (is_end || !context_.stop.stop_requested()) continue;
     write_train_row();
     save();

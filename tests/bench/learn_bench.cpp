@@ -80,6 +80,7 @@ Json steps_of(const std::string& model, int size, int channels, int steps, int t
     }
     const double waited = seconds_since(start);
     stepper.step(*raw, samples, {.seed = 1, .epoch = epoch, .step = step});
+    loader.give_back(std::move(*raw));
     if (step < 2) continue;
     times.push_back(seconds_since(start));
     waits.push_back(waited);
@@ -101,7 +102,10 @@ Json feeding_of(int size, int channels) {
   const auto once = [&] {
     loader.start(epoch++);
     std::int64_t seen = 0;
-    while (const auto raw = loader.next()) seen += raw->count;
+    while (auto raw = loader.next()) {
+      seen += raw->count;
+      loader.give_back(std::move(*raw));
+    }
     return seen;
   };
   once();

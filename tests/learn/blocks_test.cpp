@@ -159,6 +159,25 @@ TEST(Contrast, StartsAtTheLogarithmOfTheChoices) {
               0.5);
 }
 
+TEST(Contrast, StartsWhereRandomDirectionsSayItDoes) {
+  torch::manual_seed(4);
+  const torch::NoGradGuard no_grad;
+  const int dim = 128, keys = 4096;
+  const double temperature = 0.2;
+  const auto rows = [](const torch::Tensor& x) { return x / x.norm(2, 1, true); };
+  const auto query = rows(torch::randn({64, dim})), key = rows(torch::randn({64, dim}));
+  const double same = (query * key).sum(1).mean().item<double>();
+  const double wanted =
+      std::log(keys + 1.0) + 1 / (2 * dim * temperature * temperature) - same / temperature;
+  EXPECT_NEAR(moco(query, key, unit_columns(torch::randn({dim, keys})), temperature).item<double>(),
+              wanted, 0.02);
+  // The published width of DINO's head.
+  DinoHead head({.dim = 32, .hidden = 64, .bottleneck = 256, .out = 65536});
+  const auto out = head.forward(torch::randn({8, 32}));
+  EXPECT_NEAR(dino(out, out.slice(0, 0, 4), torch::zeros({65536}), 4).item<double>(),
+              std::log(65536.0), 0.5);
+}
+
 TEST(ParameterCount, OfResidualNetworksIsThePublishedOne) {
   const auto encoder = [](int channels, int depth, bool is_detailed = false) {
     return parameter_count(

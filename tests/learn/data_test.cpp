@@ -3,13 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <set>
+#include <type_traits>
 
 #include "geometry/error.h"
 #include "learn/data/augment.h"
 #include "learn/data/counter_random.h"
 #include "learn/data/loader.h"
 #include "learn/data/normalize.h"
+#include "learn/data/scale_pixels.h"
 #include "tests/learn/tiny_dataset.h"
 
 namespace tilewright::learn {
@@ -286,6 +290,118 @@ TEST(Crop, ShowsTheAreaThatIsAskedFor) {
   EXPECT_NEAR(most, 0.3, 0.02);
 }
 
+TEST(ScalePixels, FollowTheFormulaOnEveryProcessor) {
+  const float nan = std::nanf(""), infinity = std::numeric_limits<float>::infinity();
+  const BandScaling scalings[] = {
+      {1000.5, 1 / 321.0}, {-25, 1 / 25.0, 0, 1}, {}, {0.1, 3e-3, -0.5, 0.25}};
+  std::vector<const PixelKernels*> variants = {&kScalarPixels};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) variants.push_back(&kAvx2Pixels);
+#endif
+  constexpr std::size_t kCount = 1037;  // no multiple of a vector or of a block
+  CounterRandom random{11};
+  for (const auto dtype : {shard::DType::u8, shard::DType::i8, shard::DType::u16, shard::DType::i16,
+                           shard::DType::u32, shard::DType::i32, shard::DType::f32,
+                           shard::DType::f64})
+    shard::with_type(dtype, [&](auto zero) {
+      using T = decltype(zero);
+      std::vector<T> values(kCount);
+      for (auto& value : values)
+        if constexpr (std::is_floating_point_v<T>)
+          value = static_cast<T>(1000 * random.normal());
+        else
+          value = static_cast<T>(random.next());
+      if constexpr (std::is_floating_point_v<T>) {
+        values[3] = static_cast<T>(nan), values[700] = static_cast<T>(-infinity);
+        if (sizeof(T) == 8) values[1036] = static_cast<T>(1e300);  // not in float32
+      }
+      std::vector<std::byte> shifted(kCount * sizeof(T) + 1);
+      std::memcpy(shifted.data() + 1, values.data(), kCount * sizeof(T));
+      for (const auto& scaling : scalings)
+        for (const auto* variant : variants)
+          for (const auto* source : {reinterpret_cast<const std::byte*>(values.data()),
+                                     static_cast<const std::byte*>(shifted.data() + 1)}) {
+            std::vector<float> out(kCount);
+            EXPECT_EQ(variant->scale(dtype, source, kCount, scaling, -7, out.data()),
+                      !std::is_floating_point_v<T>);
+            for (std::size_t i = 0; i < kCount; ++i) {
+              const auto x = static_cast<float>(values[i]);
+              ASSERT_EQ(out[i], std::isfinite(x) ? scaling(x) : -7.0F)
+                  << shard::name(dtype) << " " << i << " " << x;
+            }
+          }
+    });
+  for (const auto* variant : variants) {
+    std::vector<float> values = {1, nan, 3, infinity};
+    EXPECT_FALSE(variant->scale_in_place(values.data(), 4, scalings[3], 9));
+    EXPECT_EQ(values, (std::vector<float>{scalings[3](1), 9, scalings[3](3), 9}));
+  }
+}
+
+TEST(MapClasses, FollowAnyTable) {
+  std::vector<std::byte> source(300);
+  for (std::size_t i = 0; i < source.size(); ++i) source[i] = static_cast<std::byte>(i * 7);
+  std::vector<std::uint8_t> as_they_are(256, 255), turned(256, 255), none(256, 255);
+  for (std::uint8_t k = 0; k < 5; ++k) as_they_are[k] = k, turned[k * 3] = k;
+  for (const auto& table : {as_they_are, turned, none}) {
+    std::vector<std::uint8_t> out(source.size());
+    map_classes(source, table, out.data());
+    for (std::size_t i = 0; i < source.size(); ++i)
+      ASSERT_EQ(out[i], table[std::to_integer<std::size_t>(source[i])]) << i;
+  }
+}
+
+TEST(ReadSample, InOnePassGivesTheSameBits) {
+  for (const int nan_sample : {-1, 3})
+    for (const std::string normalize : {"standard", "robust", "minmax_local", "max_local"}) {
+      const ScratchFolder folder;
+      const Corpus corpus(folder.path(),
+                          testing::write_tiny_dataset(
+                              folder.path(), {.normalize = normalize, .nan_sample = nan_sample}));
+      const ReadPlan plan{.inputs = corpus.dataset().inputs};
+      ASSERT_TRUE(is_read_in_one_pass(plan));
+      Patch patch;
+      std::vector<float> image(2 * 16 * 16, 99);
+      std::vector<std::uint8_t> mask(16 * 16, 99);
+      std::int64_t number = 0;
+      for (const auto& sample : corpus.part("train")) {
+        const bool is_finite = read_sample(corpus, sample, plan, 0, number, 0, patch);
+        EXPECT_EQ(is_finite, number != nan_sample);
+        EXPECT_EQ(
+            read_in_one_pass(corpus, sample, plan, 0, number++, 0, image, mask.data()),
+            is_finite);
+        EXPECT_EQ(image, patch.image) << normalize;
+        EXPECT_EQ(mask, patch.mask);
+      }
+    }
+}
+
+TEST(Loader, WritesIntoBuffersThatWereGivenBack) {
+  const ScratchFolder folder;
+  const Corpus corpus(folder.path(),
+                      testing::write_tiny_dataset(folder.path(), {.train = 61, .nan_sample = 7}));
+  for (const bool is_augmented : {false, true}) {
+    auto config = loader_config(corpus, 2);
+    if (!is_augmented) config.plan.augment.clear();
+    Loader kept(corpus, corpus.part("train"), config), reused(corpus, corpus.part("train"), config);
+    std::set<const float*> places;
+    for (std::int64_t epoch = 0; epoch < 4; ++epoch) {
+      kept.start(epoch), reused.start(epoch);
+      while (const auto batch = kept.next()) {
+        auto other = reused.next();
+        ASSERT_TRUE(other);
+        EXPECT_EQ(batch->image, other->image);
+        EXPECT_EQ(batch->mask, other->mask);
+        EXPECT_EQ(batch->samples, other->samples);
+        EXPECT_EQ(batch->non_finite, other->non_finite);
+        places.insert(other->image.data());
+        reused.give_back(std::move(*other));
+      }
+    }
+    EXPECT_LE(places.size(), 20U) << "of 52 batches";
+  }
+}
+
 TEST(Loader, NamesSamplesWithNaN) {
   const ScratchFolder folder;
   const Corpus corpus(folder.path(), testing::write_tiny_dataset(folder.path(), {.nan_sample = 3}));
@@ -306,7 +422,14 @@ std::vector<float> channels_of(const Corpus& corpus, std::size_t sample,
   plan.inputs = corpus.dataset().inputs;
   plan.augment = augmentation_rows(augment);
   const auto number = static_cast<std::int64_t>(sample);
-  return read_sample(corpus, corpus.part("train")[sample], plan, 0, number, 0).patch.image;
+  Patch patch;
+  read_sample(corpus, corpus.part("train")[sample], plan, 0, number, 0, patch);
+  if (is_read_in_one_pass(plan)) {
+    std::vector<float> direct(patch.image.size(), 99);  // what lay in the buffer before
+    read_in_one_pass(corpus, corpus.part("train")[sample], plan, 0, number, 0, direct, nullptr);
+    EXPECT_EQ(direct, patch.image);
+  }
+  return patch.image;
 }
 
 TEST(StackedDates, AreChannelsWithOneThatSaysWhichAreThere) {

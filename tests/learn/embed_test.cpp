@@ -100,7 +100,8 @@ torch::Tensor images_of(const Corpus& corpus, const std::vector<InputInfo>& inpu
   std::vector<torch::Tensor> images;
   std::int64_t number = 0;
   for (const auto& sample : corpus.part("val")) {
-    auto patch = read_sample(corpus, sample, plan, 0, number++, 0).patch;
+    Patch patch;
+    read_sample(corpus, sample, plan, 0, number++, 0, patch);
     images.push_back(torch::tensor(patch.image).view({1, patch.channels, patch.size, patch.size}));
   }
   return torch::cat(images);

@@ -4,8 +4,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <condition_variable>
+#include <csignal>
 #include <fstream>
+#include <mutex>
+#include <set>
+#include <thread>
 
 #include "geometry/error.h"
 #include "index/shard/sha256.h"
@@ -134,6 +140,65 @@ TEST(Trainer, ResumeEqualsTheUninterruptedRun) {
   }
 }
 
+/// A step is computed in `accumulate` parts: a request that comes in the middle of one lets the
+/// step end, and what is resumed ends with the same bits.
+TEST(Trainer, ResumesAtTwentyFiveRandomStepsAlsoWhileItAccumulates) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto request = segment_request(workspace.path(), "whole");
+  request.run.batch = 4, request.run.epochs = 11;  // 33 steps
+  request.run.accumulate = 2;                      // of one image a batch norm knows nothing
+  request.run.optimizer.ema = 0.9;
+  run_train(request, {});
+  const auto wanted = weights_hash(request);
+  std::set<std::int64_t> steps;
+  CounterRandom random{25};
+  while (steps.size() < 25) steps.insert(1 + random.below(31));
+  for (const auto step : steps) {
+    auto parts = request;
+    parts.run_folder = workspace.path() / ("runs/at_" + std::to_string(step));
+    train_and_stop_at(parts, step);
+    EXPECT_FALSE(fs::exists(fs::path(parts.run_folder) / "weights.safetensors"));
+    run_train(parts, {});
+    EXPECT_EQ(weights_hash(parts), wanted) << "stopped at step " << step;
+  }
+  // From another thread, a little later each time: most come while a part is computed.
+  int stops = 0;
+  for (int again = 0; again < 8; ++again) {
+    auto parts = request;
+    parts.run_folder = workspace.path() / ("runs/middle_" + std::to_string(again));
+    std::stop_source source;
+    std::mutex mutex;
+    std::condition_variable_any begun;
+    bool is_under_way = false;
+    std::jthread watch([&](const std::stop_token& end) {
+      std::unique_lock lock(mutex);
+      if (!begun.wait(lock, end, [&] { return is_under_way; })) return;
+      lock.unlock();
+      std::this_thread::sleep_for(std::chrono::microseconds(2300 * again));
+      source.request_stop();
+    });
+    LearnContext context;
+    context.stop = source.get_token();
+    context.on_progress = [&](std::int64_t, std::int64_t, const std::string&) {
+      {
+        const std::lock_guard lock(mutex);
+        is_under_way = true;
+      }
+      begun.notify_all();
+    };
+    try {
+      run_train(parts, context);
+    } catch (const Error& error) {
+      ASSERT_EQ(error.kind(), ErrorKind::stopped) << error.what();
+      ++stops;
+    }
+    run_train(parts, {});
+    EXPECT_EQ(weights_hash(parts), wanted) << "stopped " << again;
+  }
+  EXPECT_GT(stops, 0);
+}
+
 TEST(Trainer, ResumesFromTheCheckpointBeforeADamagedOne) {
   const ScratchFolder workspace;
   testing::write_tiny_dataset(workspace.path(), {});
@@ -238,6 +303,70 @@ TEST(Trainer, StopsWithinAStepWhenTheRateExplodes) {
   request.run.optimizer.lr = 1e30, request.run.schedule.warmup_epochs = 0;
   EXPECT_THAT(error_of(request, ErrorKind::failed),
               ::testing::AllOf(HasSubstr("step 2"), HasSubstr("loc_")));
+}
+
+TEST(Trainer, SaysWhatABatchOfOneLacks) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  auto request = segment_request(workspace.path(), "one");
+  request.run.model.name = "unet_resnet18";
+  request.run.model.detailed = true;  // 16 pixels become one
+  request.run.batch = 1;
+  EXPECT_THAT(error_of(request, ErrorKind::config),
+              ::testing::AllOf(HasSubstr("unet_resnet18"), HasSubstr("batch 1"),
+                               HasSubstr("use a larger batch")));
+  request.run.batch = 4;
+  request.run.accumulate = 4;
+  request.overwrite = true;
+  EXPECT_THAT(error_of(request, ErrorKind::config), HasSubstr("accumulate 4"));
+  request.run.accumulate = 2;
+  request.run.max_steps = 1;
+  run_train(request, {});
+}
+
+TEST(Trainer, WithoutValidationSavesTheLastWeights) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.val = 0});
+  const auto request = segment_request(workspace.path(), "unet");
+  std::string said;
+  LearnContext context;
+  context.say = [&](const std::string& text) { said += text + "\n"; };
+  run_train(request, context);
+  EXPECT_THAT(said, HasSubstr("weights of step 12 (last)"));
+  for (const auto& row : rows_of(request.run_folder)) EXPECT_EQ(row["part"], "train");
+}
+
+/// What a full disk does, by a limit of the size of files: nothing of a checkpoint fits.
+TEST(Trainer, ADiskThatIsFullLeavesTheLastGoodCheckpoint) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {});
+  const auto whole = segment_request(workspace.path(), "whole"),
+             full = segment_request(workspace.path(), "full");
+  run_train(whole, {});
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  LearnContext context;
+  context.on_progress = [&](std::int64_t step, std::int64_t, const std::string&) {
+    rlimit small = before;
+    small.rlim_cur = 4096;
+    if (step == 8) ::setrlimit(RLIMIT_FSIZE, &small);
+  };
+  std::string said;
+  try {
+    run_train(full, context);
+  } catch (const Error& error) {
+    said = error.what();
+    EXPECT_EQ(error.kind(), ErrorKind::failed);
+  }
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, ignored);
+  EXPECT_THAT(said, HasSubstr(full.run_folder)) << "names the file";
+  EXPECT_FALSE(fs::exists(fs::path(full.run_folder) / "weights.safetensors"));
+  EXPECT_TRUE(
+      fs::exists(fs::path(full.run_folder) / "checkpoints/step-0000000006/weights.safetensors"));
+  run_train(full, {});
+  EXPECT_EQ(weights_hash(full), weights_hash(whole));
 }
 
 TEST(Trainer, StartsFromAnEarlierRunWithItsStatistics) {

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loops of scale_pixels.h, written so that compilers make vectors of them. Each file that
+// includes this is built for one kind of processor: nothing here may be shared between them.
+#pragma once
+
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "learn/data/scale_pixels.h"
+
+namespace tilewright::learn {
+namespace {
+
+/// As BandScaling::operator(), which is in another file: no loop could hold it.
+inline float scaled(float x, double center, double gain, double low, double high) {
+  double y = (static_cast<double>(x) - center) * gain;
+  y = y < low ? low : y;
+  y = high < y ? high : y;
+  return static_cast<float>(y);
+}
+
+/// All bits set where x is a number, else none: by its bits, since a branch or a comparison of floats
+/// would keep the loop from becoming vectors.
+inline std::uint32_t finite_bits(float x) {
+  const auto exponent = __builtin_bit_cast(std::uint32_t, x) & 0x7F800000U;
+  return 0U - static_cast<std::uint32_t>(exponent != 0x7F800000U);
+}
+
+inline float chosen(std::uint32_t bits, float x, float other) {
+  return __builtin_bit_cast(float, (__builtin_bit_cast(std::uint32_t, x) & bits) |
+                                       (__builtin_bit_cast(std::uint32_t, other) & ~bits));
+}
+
+template <class T>
+bool scale_of(const T* source, std::size_t count, const BandScaling& s, float missing, float* out) {
+  const double center = s.center, gain = s.gain, low = s.low, high = s.high;
+  const bool is_clipped = low > -std::numeric_limits<double>::infinity() ||
+                          high < std::numeric_limits<double>::infinity();
+  if constexpr (std::is_floating_point_v<T>) {
+    std::uint32_t all = ~0U;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto x = static_cast<float>(source[i]);
+      const auto is_good = finite_bits(x);
+      all &= is_good;
+      out[i] = chosen(is_good, scaled(x, center, gain, low, high), missing);
+    }
+    return all != 0;
+  } else if (is_clipped) {
+    for (std::size_t i = 0; i < count; ++i)
+      out[i] = scaled(static_cast<float>(source[i]), center, gain, low, high);
+  } else {
+    for (std::size_t i = 0; i < count; ++i)
+      out[i] = static_cast<float>((static_cast<double>(static_cast<float>(source[i])) - center) *
+                                  gain);
+  }
+  return true;
+}
+
+/// Copies to aligned memory first where the members of a shard do not lie at a multiple of T.
+template <class T>
+bool scale_bytes(const std::byte* source, std::size_t count, const BandScaling& s, float missing,
+                 float* out) {
+  if (reinterpret_cast<std::uintptr_t>(source) % alignof(T) == 0)
+    return scale_of(reinterpret_cast<const T*>(source), count, s, missing, out);
+  constexpr std::size_t kBlock = 1024;
+  alignas(64) T block[kBlock];
+  bool all = true;
+  for (std::size_t done = 0; done < count; done += kBlock) {
+    const auto some = count - done < kBlock ? count - done : kBlock;
+    std::memcpy(block, source + done * sizeof(T), some * sizeof(T));
+    all = scale_of(block, some, s, missing, out + done) && all;
+  }
+  return all;
+}
+
+bool scale_any(shard::DType dtype, const std::byte* source, std::size_t count,
+               const BandScaling& s, float missing, float* out) {
+  switch (dtype) {
+    case shard::DType::u8: return scale_bytes<std::uint8_t>(source, count, s, missing, out);
+    case shard::DType::i8: return scale_bytes<std::int8_t>(source, count, s, missing, out);
+    case shard::DType::u16: return scale_bytes<std::uint16_t>(source, count, s, missing, out);
+    case shard::DType::i16: return scale_bytes<std::int16_t>(source, count, s, missing, out);
+    case shard::DType::u32: return scale_bytes<std::uint32_t>(source, count, s, missing, out);
+    case shard::DType::i32: return scale_bytes<std::int32_t>(source, count, s, missing, out);
+    case shard::DType::f32: return scale_bytes<float>(source, count, s, missing, out);
+    case shard::DType::f64: break;
+  }
+  return scale_bytes<double>(source, count, s, missing, out);
+}
+
+bool scale_floats(float* values, std::size_t count, const BandScaling& s, float missing) {
+  const double center = s.center, gain = s.gain, low = s.low, high = s.high;
+  std::uint32_t all = ~0U;
+  for (std::size_t i = 0; i < count; ++i) {
+    const float x = values[i];
+    const auto is_good = finite_bits(x);
+    all &= is_good;
+    values[i] = chosen(is_good, scaled(x, center, gain, low, high), missing);
+  }
+  return all != 0;
+}
+
+void keep_bytes_below(const std::uint8_t* source, std::size_t count, std::uint8_t known,
+                      std::uint8_t other, std::uint8_t* out) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = source[i] < known ? source[i] : other;
+}
+
+}  // namespace
+}  // namespace tilewright::learn

@@ -97,7 +97,7 @@ ReportJson sample_section(const ReportInput& input) {
     if (!image.empty()) out.push_back({{"image", image}, {"title", location.location_id}, {"text", location.split.value_or("") + " " + std::to_string(location.view_count) + (location.view_count == 1 ? " view" : " views")}});
   }
   if (out.empty()) return nullptr;
-  return {{"chips", out}, {"layer", layer}};
+  return {{"chips", out}, {"layer", layer.empty() ? ReportJson(nullptr) : ReportJson(layer)}};
 }
 
 ReportJson score_section(const ReportInput& input) {

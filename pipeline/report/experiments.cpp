@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Experiments: means of arms with intervals as a plot and a table, paired differences, members.
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 
 #include "pipeline/report/section.h"
 #include "pipeline/stages/experiment_table.h"
@@ -8,11 +10,36 @@
 namespace tilewright::pipeline {
 namespace {
 
-std::string shown(const std::optional<double>& value) { return value ? fixed(*value, 3) : "-"; }
+/// Three decimals; what would have no digit left, such as the loss of a raw histogram, by its power of ten.
+std::string shown(double value) {
+  if (value == 0 || std::abs(value) >= 0.01) return fixed(value, 3);
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2e", value);
+  return text;
+}
+
+std::string shown(const std::optional<double>& value) { return value ? shown(*value) : "-"; }
+
+/// A place on an axis in words.
+std::string place_of(const std::string& axis, const std::string& value) { return axis == "n_labels" && value == "0" ? "all" : value; }
 
 ReportJson texts(const std::vector<std::string>& values) {
   ReportJson out = ReportJson::array();
-  for (const auto& value : values) out.push_back({{"text", value.empty() ? "" : value}});
+  for (const auto& value : values) out.push_back({{"text", value}});
+  return out;
+}
+
+ReportJson places(const std::vector<std::string>& axes, const std::vector<std::string>& values) {
+  ReportJson out = ReportJson::array();
+  for (std::size_t i = 0; i < values.size(); ++i) out.push_back({{"text", place_of(axes[i], values[i])}});
+  return out;
+}
+
+/// Both sides at the axis that they differ in.
+ReportJson places_of(const ExperimentTable& table, const DifferenceRow& row) {
+  auto out = places(table.axes, row.others);
+  for (std::size_t i = 0; i < table.axes.size(); ++i)
+    if (table.axes[i] == row.axis) out[i]["text"] = place_of(row.axis, row.value) + " \xE2\x88\x92 " + place_of(row.axis, row.against);
   return out;
 }
 
@@ -31,6 +58,11 @@ std::size_t plotted_axis(const ExperimentTable& table, const Experiment& experim
     if (!is_arms) found = i;
   }
   return found;
+}
+
+std::vector<std::string> along(const std::string& axis, std::vector<std::string> labels) {
+  for (auto& label : labels) label = place_of(axis, label);
+  return labels;
 }
 
 /// A line of means and a bar of the interval for each arm, over the values of one axis.
@@ -54,19 +86,19 @@ ReportJson plot(const ExperimentTable& table, const Experiment& experiment) {
     series.push_back({{"label", name}, {"data", means}, {"type", "line"}, {"color", color}});
     series.push_back({{"label", name + ", 95 %"}, {"data", intervals}, {"type", "bar"}, {"color", color}});
   }
-  return {{"kind", "bar"}, {"title", table.name + ": " + table.score + " on " + table.part}, {"x", table.axes[axis]}, {"y", table.score}, {"labels", labels}, {"series", series}};
+  return {{"kind", "bar"}, {"title", table.name + ": " + table.score + " on " + table.part}, {"x", table.axes[axis]}, {"y", table.score}, {"labels", along(table.axes[axis], labels)}, {"series", series}};
 }
 
 ReportJson json_of(const ExperimentTable& table, const Experiment& experiment) {
   ReportJson arms = ReportJson::array(), differences = ReportJson::array(), members = ReportJson::array(), charts = ReportJson::array();
   std::int64_t finished = 0;
   for (const auto& arm : table.arms)
-    arms.push_back({{"score", arm.score}, {"values", texts(arm.values)}, {"runs", arm.runs}, {"mean", fixed(arm.mean, 3)}, {"sd", shown(arm.sd)}, {"low", fixed(arm.interval[0], 3)}, {"high", fixed(arm.interval[1], 3)}});
+    arms.push_back({{"score", arm.score}, {"values", places(table.axes, arm.values)}, {"runs", arm.runs}, {"mean", shown(arm.mean)}, {"sd", shown(arm.sd)}, {"low", shown(arm.interval[0])}, {"high", shown(arm.interval[1])}});
   for (const auto& row : table.differences)
-    differences.push_back({{"score", row.score}, {"axis", row.axis}, {"value", row.value}, {"against", row.against}, {"others", texts(row.others)}, {"pairs", row.pairs}, {"mean", fixed(row.mean, 3)}, {"low", fixed(row.interval[0], 3)}, {"high", fixed(row.interval[1], 3)}, {"verdict", row.verdict()}});
+    differences.push_back({{"score", row.score}, {"values", places_of(table, row)}, {"pairs", row.pairs}, {"mean", shown(row.mean)}, {"low", shown(row.interval[0])}, {"high", shown(row.interval[1])}, {"verdict", row.verdict()}});
   for (const auto& row : table.members) {
     finished += row.is_finished ? 1 : 0;
-    members.push_back({{"run", row.member.run}, {"values", texts(row.member.values)}, {"state", row.is_finished ? "finished" : row.steps > 0 ? "begun" : "to do"}, {"steps", row.steps}, {"val_best", shown(row.val_best)}, {"val_last", shown(row.val_last)}, {"test", shown(row.test)}, {"epochs_to_95", row.epochs_to_95 ? fixed(*row.epochs_to_95, 0) : "-"}});
+    members.push_back({{"run", row.member.run}, {"values", places(experiment.axes, row.member.values)}, {"state", row.is_finished ? "finished" : row.steps > 0 ? "begun" : "to do"}, {"steps", row.steps}, {"val_best", shown(row.val_best)}, {"val_last", shown(row.val_last)}, {"test", shown(row.test)}, {"epochs_to_95", row.epochs_to_95 ? fixed(*row.epochs_to_95, 0) : "-"}});
   }
   if (!table.arms.empty() && !table.axes.empty()) charts.push_back(plot(table, experiment));
   return {{"name", table.name}, {"score", table.score}, {"part", table.part}, {"finished", finished}, {"total", table.members.size()}, {"axes", texts(table.axes)}, {"all_axes", texts(experiment.axes)},

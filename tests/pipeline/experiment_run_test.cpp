@@ -94,6 +94,7 @@ TEST_F(Experiment, EndsInTablesAndAReport) {
   const auto page = tests::read_text(world_->work() / "report.html");
   EXPECT_THAT(page, HasSubstr("8 of 8 runs are finished. IoU macro on test"));
   EXPECT_THAT(page, HasSubstr("few: paired differences"));
+  EXPECT_THAT(page, HasSubstr("<tr><td>4</td><td>mae \xE2\x88\x92 unet</td><td>IoU macro</td>")) << "both sides stand at their axis";
 }
 
 TEST_F(Experiment, AColumnThatNoSampleHasIsAnError) {

@@ -70,6 +70,18 @@ python_readers() {
 bench_venv() {
   python_readers
   .deps/venv/bin/pip install -q --disable-pip-version-check -r tests/bench/requirements.txt
+  bench_cleanlab
+}
+
+# cleanlab wants an older numpy than the other peers: an environment of its own.
+bench_cleanlab() {
+  local wanted=cleanlab==2.7.1
+  [ "$(cat .deps/bench-cleanlab/installed.txt 2>/dev/null)" = "$wanted" ] && return 0
+  rm -rf .deps/bench-cleanlab
+  python3 -m venv .deps/bench-cleanlab
+  say "installing cleanlab under .deps/bench-cleanlab"
+  .deps/bench-cleanlab/bin/pip install -q --disable-pip-version-check "$wanted"
+  echo "$wanted" >.deps/bench-cleanlab/installed.txt
 }
 
 # Python torch of LibTorch's version, for comparing steps of training: 4 GB with its libraries.

@@ -36,7 +36,7 @@ Json json_of(const LayerEvaluation& layer) {
   for (const auto& [kind, ious] : layer.repair_by_kind) repairs[kind] = {{"iou_noisy", json_of(ious.first)}, {"iou_repaired", json_of(ious.second)}};
   return {{"layer", layer.layer}, {"locations", layer.locations}, {"bad_frac", json_of(layer.bad_frac)}, {"iou_noisy", json_of(layer.iou_noisy)},
           {"iou_repaired", json_of(layer.iou_repaired)}, {"shift_residual_px", json_of(layer.shift_residual_px)}, {"repairs", repairs},
-          {"auroc_gain_of_model_free", json_of(layer.auroc_gain)}, {"tau_gain_of_model_free", json_of(layer.tau_gain)}, {"scores", scores}};
+          {"auroc_gain_of_model_free", json_of(layer.auroc_gain)}, {"tau_gain_of_model_free", json_of(layer.tau_gain)}, {"warnings", layer.warnings}, {"scores", scores}};
 }
 
 std::string number(const DrawStatistic& statistic) {
@@ -73,6 +73,7 @@ std::string text_of(const LayerEvaluation& layer) {
     out += "\n";
   }
   if (!layer.auroc_gain.values.empty()) out += "the model-free signal adds " + number(layer.auroc_gain) + " AUROC and " + number(layer.tau_gain) + " tau to the models\n";
+  for (const auto& warning : layer.warnings) out += warning + "\n";
   if (kinds.empty()) return out;
   out += "repaired labels: mean IoU " + number(layer.iou_noisy) + " before, " + number(layer.iou_repaired) + " after\n";
   for (const auto& [kind, ious] : kinds) out += "  " + kind + ": " + number(ious.first) + " before, " + number(ious.second) + " after\n";

@@ -7,6 +7,7 @@
 
 #include "pipeline/report/picture.h"
 #include "pipeline/report/section.h"
+#include "pipeline/stages/curate_silence.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -73,6 +74,17 @@ ReportJson score_layer(const ReportInput& input, ChipMaker& chips, const std::st
   return {{"layer", layer}, {"charts", charts}, {"worst", gallery(chips, layer, worst, scores)}, {"best", gallery(chips, layer, best, scores)}};
 }
 
+/// What the last run of curate warned of.
+ReportJson curate_warnings(const index::Manifest& manifest) {
+  ReportJson out = ReportJson::array();
+  const auto run = index::stage_run(manifest, "curate");
+  const auto counts = ReportJson::parse(run ? run->counts_json : "", nullptr, false);
+  if (!counts.is_object() || !counts.contains("notes")) return out;
+  for (const auto& note : counts.at("notes"))
+    if (const auto text = note.get<std::string>(); text.starts_with(kWarning)) out.push_back({{"text", text.substr(std::string_view(kWarning).size())}});
+  return out;
+}
+
 /// What each pair of subsets shares; at most kMostPairs.
 ReportJson compared(const std::vector<std::pair<std::string, std::vector<std::string>>>& members) {
   constexpr std::size_t kMostPairs = 28;
@@ -112,7 +124,7 @@ ReportJson score_section(const ReportInput& input) {
     members.emplace_back(subset.name, index::subset_members(input.manifest, subset.name));
     subsets.push_back({{"name", subset.name}, {"rule", subset.rule}, {"locations", members.back().second.size()}});
   }
-  return {{"layers", layers}, {"subsets", subsets}, {"has_pairs", members.size() > 1}, {"pairs", compared(members)}};
+  return {{"warnings", curate_warnings(input.manifest)}, {"layers", layers}, {"subsets", subsets}, {"has_pairs", members.size() > 1}, {"pairs", compared(members)}};
 }
 
 }  // namespace tilewright::pipeline

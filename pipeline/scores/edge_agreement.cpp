@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Do the edges of a label lie on edges of the image or the elevation?
-#include "pipeline/scores/label_scores.h"
-#include "pipeline/scores/rows.h"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
+
+#include "pipeline/scores/label_scores.h"
+#include "pipeline/scores/rows.h"
+#include "pipeline/scores/score_kernels.h"
 
 namespace tilewright::pipeline {
 namespace {
 
 constexpr std::uint8_t kIgnore = 255;
-constexpr int kGrow = 2;
+
+/// g > t for doubles is g > this for floats.
+float most_at_most(double t) {
+  const auto near = static_cast<float>(t);
+  return static_cast<double>(near) > t ? std::nextafter(near, -std::numeric_limits<float>::infinity()) : near;
+}
 
 bool is_label(std::uint8_t value) { return value != 0 && value != kIgnore; }
 
@@ -31,13 +38,6 @@ class Grid {
       if (has(col + dx, row + dy) && value(col + dx, row + dy) != own && value(col + dx, row + dy) != kIgnore) return true;
     return false;
   }
-  [[nodiscard]] bool is_near_label(int col, int row) const {
-    for (int r = std::max(0, row - kGrow); r <= std::min(label_.height - 1, row + kGrow); ++r)
-      for (int c = std::max(0, col - kGrow); c <= std::min(label_.width - 1, col + kGrow); ++c)
-        if (is_label(value(c, r))) return true;
-    return false;
-  }
-
   static constexpr std::array<std::pair<int, int>, 4> kNeighbours = {{{-1, 0}, {1, 0}, {0, -1}, {0, 1}}};
 
  private:
@@ -47,17 +47,14 @@ class Grid {
 }  // namespace
 
 std::vector<float> gradient_magnitude(std::span<const float> band, int width, int height) {
-  std::vector<float> out(band.size());
-  const auto at = [&](int col, int row) { return static_cast<std::size_t>(row) * static_cast<std::size_t>(width) + static_cast<std::size_t>(col); };
-  for (int row = 0; row < height; ++row)
-    for (int col = 0; col < width; ++col) {
-      const int left = std::max(0, col - 1), right = std::min(width - 1, col + 1), up = std::max(0, row - 1), down = std::min(height - 1, row + 1);
-      const float dx = right == left ? 0 : (band[at(right, row)] - band[at(left, row)]) / static_cast<float>(right - left);
-      const float dy = down == up ? 0 : (band[at(col, down)] - band[at(col, up)]) / static_cast<float>(down - up);
-      const float g = std::hypot(dx, dy);
-      out[at(col, row)] = std::isfinite(g) ? g : 0;
-    }
+  std::vector<float> out;
+  gradient_magnitude(band, width, height, out);
   return out;
+}
+
+void gradient_magnitude(std::span<const float> band, int width, int height, std::vector<float>& out) {
+  out.resize(band.size());
+  if (!out.empty()) score_kernels().gradient(band.data(), width, height, out.data());
 }
 
 double percentile_95(std::vector<float> gradient) {
@@ -84,23 +81,19 @@ std::vector<std::int32_t> boundary_pixels(const LabelView& label) {
 }
 
 std::optional<double> edge_agreement(std::span<const float> gradient, const LabelView& label, double scale) {
-  const Grid grid(label);
+  thread_local std::vector<std::uint8_t> boundary, near;
+  boundary.resize(label.pixels.size());
+  near.resize(label.pixels.size());
+  const auto edges = score_kernels().edges(gradient.data(), label.pixels.data(), label.width, label.height, most_at_most(scale / 2), boundary.data(), near.data());
   double on_boundary = 0;
-  std::int64_t boundary = 0, steep = 0, steep_inside = 0;
-  for (int row = 0; row < label.height; ++row)
-    for (int col = 0; col < label.width; ++col) {
-      const auto i = grid.at(col, row);
-      if (label.pixels[i] == kIgnore) continue;
-      if (grid.is_boundary(col, row)) {
-        ++boundary;
-        on_boundary += scale > 0 ? std::min(1.0, static_cast<double>(gradient[i]) / scale) : 0;
-      }
-      if (static_cast<double>(gradient[i]) <= scale / 2) continue;
-      ++steep;
-      steep_inside += grid.is_near_label(col, row);
-    }
-  if (boundary == 0) return std::nullopt;
-  return on_boundary / static_cast<double>(boundary) + (steep > 0 ? static_cast<double>(steep_inside) / static_cast<double>(steep) : 0);
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < boundary.size(); ++i) {
+    if (boundary[i] == 0) continue;
+    ++count;
+    on_boundary += scale > 0 ? std::min(1.0, static_cast<double>(gradient[i]) / scale) : 0;
+  }
+  if (count == 0) return std::nullopt;
+  return on_boundary / static_cast<double>(count) + (edges.steep > 0 ? static_cast<double>(edges.steep_near) / static_cast<double>(edges.steep) : 0);
 }
 
 std::optional<double> edge_agreement_of(const ScoreInput& in) {

@@ -31,6 +31,8 @@ std::vector<float> foreground(const Probabilities& model);
 
 /// Magnitude of the gradient per pixel of one band, by central differences (one-sided at the edges).
 std::vector<float> gradient_magnitude(std::span<const float> band, int width, int height);
+/// The same into a buffer that is used again.
+void gradient_magnitude(std::span<const float> band, int width, int height, std::vector<float>& out);
 
 /// The gradient that a strong edge has in these views: median over views of each one's 95th percentile.
 /// 0 for no views.

@@ -2,15 +2,22 @@
 // Scores of the label's own probability: softmin, likelihood, confident learning.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "pipeline/scores/label_scores.h"
 #include "pipeline/scores/rows.h"
+#include "pipeline/scores/score_kernels.h"
 
 namespace tilewright::pipeline {
 namespace {
 
-constexpr double kTemperature = 0.1;
-constexpr float kLeastProbability = 1e-7F;
+constexpr float kTemperature = 0.1F;
+
+/// p >= t for doubles is p >= this for floats.
+float least_at_least(double t) {
+  const auto near = static_cast<float>(t);
+  return static_cast<double>(near) < t ? std::nextafter(near, std::numeric_limits<float>::infinity()) : near;
+}
 
 /// Calls use(pixel, plane of its class) for pixels with a class of the model.
 template <class Use>
@@ -21,6 +28,10 @@ void each_labelled(const LabelView& label, const Probabilities& model, Use use) 
 }
 
 }  // namespace
+
+LabelledPlanes labelled_planes(const LabelView& label, const Probabilities& model) {
+  return {model.khw.data(), model.class_ids.data(), model.class_ids.size(), label.pixels.data(), model.class_ids.empty() ? 0 : label.pixels.size()};
+}
 
 std::vector<int> Probabilities::plane_of_class() const {
   std::vector<int> planes(256, -1);
@@ -51,28 +62,15 @@ std::vector<float> foreground(const Probabilities& model) {
 }
 
 std::optional<double> softmin(const LabelView& label, const Probabilities& model) {
-  const auto n = model.pixels();
-  double weighted = 0, weights = 0;
-  each_labelled(label, model, [&](std::size_t i, std::size_t plane) {
-    const auto s = static_cast<double>(model.khw[plane * n + i]);
-    const double w = std::exp((1 - s) / kTemperature);
-    weighted += s * w;
-    weights += w;
-  });
-  if (weights == 0) return std::nullopt;
-  return weighted / weights;
+  const auto sums = score_kernels().softmin(labelled_planes(label, model), kTemperature);
+  if (sums.weights == 0) return std::nullopt;
+  return sums.weighted / sums.weights;
 }
 
 std::optional<double> log_likelihood(const LabelView& label, const Probabilities& model) {
-  const auto n = model.pixels();
-  double sum = 0;
-  std::int64_t count = 0;
-  each_labelled(label, model, [&](std::size_t i, std::size_t plane) {
-    sum += std::log(static_cast<double>(std::max(model.khw[plane * n + i], kLeastProbability)));
-    ++count;
-  });
-  if (count == 0) return std::nullopt;
-  return sum / static_cast<double>(count);
+  const auto logs = score_kernels().log_sum(labelled_planes(label, model));
+  if (logs.pixels == 0) return std::nullopt;
+  return logs.sum / static_cast<double>(logs.pixels);
 }
 
 void ClassConfidence::add(const LabelView& label, const Probabilities& model) {
@@ -92,21 +90,11 @@ std::vector<double> ClassConfidence::thresholds() const {
 }
 
 std::optional<double> confident_frac(const LabelView& label, const Probabilities& model, std::span<const double> thresholds) {
-  const auto n = model.pixels(), classes = model.class_ids.size();
-  std::int64_t pixels = 0, flagged = 0;
-  each_labelled(label, model, [&](std::size_t i, std::size_t own) {
-    ++pixels;
-    std::size_t best = 0;
-    bool is_confident = false;
-    for (std::size_t k = 0; k < classes; ++k) {
-      const float p = model.khw[k * n + i];
-      if (p > model.khw[best * n + i]) best = k;
-      is_confident = is_confident || (k != own && static_cast<double>(p) >= thresholds[k]);
-    }
-    flagged += is_confident && best != own;
-  });
-  if (pixels == 0) return std::nullopt;
-  return 1 - static_cast<double>(flagged) / static_cast<double>(pixels);
+  std::vector<float> limits;
+  for (const double t : thresholds) limits.push_back(least_at_least(t));
+  const auto found = score_kernels().flagged(labelled_planes(label, model), limits.data());
+  if (found.pixels == 0) return std::nullopt;
+  return 1 - static_cast<double>(found.flagged) / static_cast<double>(found.pixels);
 }
 
 std::optional<double> softmin_of(const ScoreInput& in) { return softmin(in.label, *in.model); }

@@ -6,6 +6,10 @@
 
 namespace tilewright::pipeline {
 
+struct LabelledPlanes;
+/// What the kernels look at.
+LabelledPlanes labelled_planes(const LabelView& label, const Probabilities& model);
+
 std::optional<double> edge_agreement_of(const ScoreInput& in);
 std::optional<double> height_step_of(const ScoreInput& in);
 std::optional<double> shift_edges_of(const ScoreInput& in);

@@ -20,14 +20,14 @@ constexpr std::array kScores{
     ScoreRow{"shift_edges_px", image, true, 1, shift_edges_of, "length of the shift that brings the label onto edges, pixels"},
     ScoreRow{"clipped_frac", label, true, 1, clipped_frac_of, "share of labelled area in objects that the window or the extent cuts"},
     ScoreRow{"model_iou", model, false, 2, model_iou_of, "IoU with the out-of-fold prediction"},
-    ScoreRow{"softmin", model, false, 1, softmin_of, "soft minimum of the probability of the label"},
+    ScoreRow{"softmin", model, false, 2, softmin_of, "soft minimum of the probability of the label"},
     ScoreRow{"confident_frac", model, false, 1, confident_of, "share of pixels that confident learning does not flag"},
-    ScoreRow{"log_likelihood", model, false, 1, log_likelihood_of, "mean logarithm of the label's probability"},
+    ScoreRow{"log_likelihood", model, false, 2, log_likelihood_of, "mean logarithm of the label's probability"},
     ScoreRow{"missing_objects", model, true, 1, missing_objects_of, "predicted objects that the label lacks"},
     ScoreRow{"false_objects", model, true, 1, false_objects_of, "labelled objects that the model does not see"},
     ScoreRow{"completeness", model, false, 1, completeness_of, "share of the area of predicted objects that is labelled"},
     ScoreRow{"shift_model_px", model, true, 1, shift_model_of, "length of the shift that brings the label onto the prediction, pixels"},
-    ScoreRow{"label_agreement", other, false, 1, label_agreement_of, "IoU with another layer (curate.compare)"},
+    ScoreRow{"label_agreement", other, false, 2, label_agreement_of, "IoU with another layer (curate.compare)"},
 };
 
 }  // namespace

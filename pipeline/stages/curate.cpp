@@ -17,6 +17,7 @@
 #include "pipeline/stages/curate_predicted.h"
 #include "pipeline/stages/curate_ranks.h"
 #include "pipeline/stages/curate_repair.h"
+#include "pipeline/stages/curate_silence.h"
 #include "pipeline/stages/curate_subsets.h"
 #include "pipeline/stages/scratch_folder.h"
 #include "pipeline/stages/stage.h"
@@ -57,6 +58,7 @@ class LayerCurator {
   }
 
   CuratedLayer run() {
+    warn_of_dates();
     const auto plain = wanted_scores(config_, false), by_model = wanted_scores(config_, true);
     if (config_.repair || std::any_of(plain.begin(), plain.end(), [](const auto* row) { return row->needs == ScoreNeeds::image; })) find_edge_scale();
     score_plain(plain);
@@ -74,6 +76,17 @@ class LayerCurator {
   void remember(index::Manifest& manifest) const { memory_.write(manifest); }
 
  private:
+  /// Scores are one a location: of a dated layer the latest period counts, and that is told.
+  void warn_of_dates() {
+    std::map<std::string, int> count;
+    for (const auto& mask : index::masks(in_.manifest, layer_))
+      if (mask.place) ++count[mask.location_id];
+    const auto several = std::count_if(count.begin(), count.end(), [](const auto& entry) { return entry.second > 1; });
+    if (several == 0) return;
+    warn({kWarning + layer_ + ": " + std::to_string(several) + " of " + std::to_string(count.size()) +
+          " locations have masks of several periods; scores, repairs and predictions are those of the latest. To curate each period, make it a layer of its own (where: of the layer)"});
+  }
+
   void find_edge_scale() {
     std::vector<std::size_t> unknown;
     std::vector<double> all;
@@ -125,6 +138,7 @@ class LayerCurator {
       out_.metrics.merge(*known);
       if (config_.repair) keep_repaired();
       report_.notes.push_back(layer_ + ": labels, pixels and models are as they were; their scores stay");
+      warn(memory_.warnings());
       return;
     }
     const ScratchFolder scratch(in_.job.scratch() / ("curate-" + layer_));
@@ -138,10 +152,15 @@ class LayerCurator {
       for (const auto& sample : plan.samples.samples) asked.insert(sample.rows.front().location);
       if (const auto silent = asked.size() - iou->second.size(); silent > 0) report_.counts.emplace_back(layer_ + ".nothing_labelled_nor_predicted", static_cast<std::int64_t>(silent));
     }
+    const auto silent = silent_folds(plan, config_.folds, views_, answers, context_);
+    memory_.remember_warnings(silent);
+    warn(silent);
     out_.metrics.merge(found);
     out_.predicted = write_predicted(in_, layer_, views_, answers, context_);
     if (config_.repair) repair(answers);
   }
+
+  void warn(const std::vector<std::string>& warnings) { report_.notes.insert(report_.notes.end(), warnings.begin(), warnings.end()); }
 
   [[nodiscard]] std::string repair_text() const {
     if (!config_.repair) return "";

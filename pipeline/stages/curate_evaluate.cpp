@@ -17,6 +17,7 @@
 #include "pipeline/stages/curate_metrics.h"
 #include "pipeline/stages/curate_ranks.h"
 #include "pipeline/stages/curate_repair.h"
+#include "pipeline/stages/curate_silence.h"
 #include "pipeline/stages/scratch_folder.h"
 #include "pipeline/synth/random.h"
 
@@ -129,6 +130,7 @@ class LayerEvaluator {
       const auto plan = plan_folds(in_, config_, out_.layer, noisy.places);
       const auto answers = answer_folds(in_, config_, plan, scratch.path(), context_);
       metrics.merge(score_by_model(views, answers, by_model, facts, context_));
+      for (const auto& text : silent_folds(plan, config_.folds, views, answers, context_)) out_.warnings.push_back(text + " (draw " + std::to_string(draw + 1) + ")");
       if (config_.repair) judge_repairs(views, answers, noisy);
     }
     const auto weights = weights_of(config_);

@@ -45,6 +45,7 @@ struct LayerEvaluation {
   DrawStatistic shift_residual_px;                       ///< median over the objects of shifted locations
   DrawStatistic auroc_gain, tau_gain;                    ///< of combined over combined_models: what the model-free signal adds
   std::vector<NoiseRow> ledger;
+  std::vector<std::string> warnings;                     ///< of models that learned nothing, by draw
 };
 
 /// Labels whose IoU with the clean ones is below this are bad.

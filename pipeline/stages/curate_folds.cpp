@@ -168,7 +168,8 @@ FoldAnswers answer_folds(const StageInput& in, const CurateConfig& config, const
   return {plan, classes, folder / "folds.tar"};
 }
 
-FoldAnswers::FoldAnswers(const FoldPlan& plan, const std::vector<learn::ClassInfo>& classes, const std::filesystem::path& shard) : file_(shard), answers_(shard) {
+FoldAnswers::FoldAnswers(const FoldPlan& plan, const std::vector<learn::ClassInfo>& classes, const std::filesystem::path& shard)
+    : classes_(classes), file_(shard), answers_(shard) {
   for (const auto& info : classes) class_ids_.push_back(static_cast<std::uint8_t>(info.id));
   std::map<std::string, shard::IndexEntry> entries;
   for (auto& entry : shard::scan_tar(shard)) entries.emplace(entry.member, entry);

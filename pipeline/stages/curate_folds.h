@@ -36,12 +36,14 @@ class FoldAnswers {
  public:
   FoldAnswers(const FoldPlan& plan, const std::vector<learn::ClassInfo>& classes, const std::filesystem::path& shard);
   [[nodiscard]] std::span<const std::uint8_t> class_ids() const { return class_ids_; }
+  [[nodiscard]] const std::vector<learn::ClassInfo>& classes() const { return classes_; }
   /// Mean over the views of the location, (K,H,W); nullopt if no model was asked. Throws Error::failed for values
   /// that are not finite. Safe in several threads.
   [[nodiscard]] std::optional<std::vector<float>> of(const std::string& location_id) const;
 
  private:
   std::vector<std::uint8_t> class_ids_;
+  std::vector<learn::ClassInfo> classes_;
   std::filesystem::path file_;
   shard::MappedFile answers_;
   std::map<std::string, std::vector<std::pair<std::int64_t, std::int64_t>>> places_;   ///< offset, length

@@ -45,6 +45,21 @@ std::optional<Metrics> CurateMemory::model_scores(const std::vector<const ScoreR
   return out;
 }
 
+std::vector<std::string> CurateMemory::warnings() const {
+  std::vector<std::string> out;
+  const auto known = known_.find("warnings");
+  if (known == known_.end()) return out;
+  std::istringstream text(known->second);
+  for (std::string line; std::getline(text, line);) out.push_back(line);
+  return out;
+}
+
+void CurateMemory::remember_warnings(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) text += line + "\n";
+  fresh_["warnings"] = text;
+}
+
 std::optional<std::vector<double>> CurateMemory::percentiles(const std::string& location_id, const std::string& key) const {
   const auto known = known_.find("edges/" + location_id);
   if (known == known_.end()) return std::nullopt;

@@ -25,6 +25,10 @@ class CurateMemory {
   [[nodiscard]] std::optional<Metrics> model_scores(const std::vector<const ScoreRow*>& scores, const std::string& key) const;
   void remember_models(const std::string& key, std::size_t value_count) { fresh_["models"] = key + " " + std::to_string(value_count); }
 
+  /// Warnings of the models whose scores are known: they hold as long as these do.
+  [[nodiscard]] std::vector<std::string> warnings() const;
+  void remember_warnings(const std::vector<std::string>& lines);
+
   /// Percentiles of the views with this key (edge_percentiles).
   [[nodiscard]] std::optional<std::vector<double>> percentiles(const std::string& location_id, const std::string& key) const;
   void remember_percentiles(const std::string& location_id, const std::string& key, const std::vector<double>& values);

@@ -58,7 +58,8 @@ std::vector<std::optional<double>> score_item(const LabelledViews& views, const 
   const bool needs_pixels = std::any_of(scores.begin(), scores.end(), [](const auto* row) { return row->needs == ScoreNeeds::image; });
   for (const auto& place : needs_pixels ? item.views : std::vector<index::MemberPlace>{}) {
     const auto band = views.band(place, label);
-    const auto gradient = gradient_magnitude(band, label.width, label.height);
+    thread_local std::vector<float> gradient;
+    gradient_magnitude(band, label.width, label.height, gradient);
     for (std::size_t s = 0; s < scores.size(); ++s)
       if (scores[s]->needs == ScoreNeeds::image) means[s].add(scores[s]->score({label, band, gradient, nullptr, {}, facts}));
   }

@@ -137,6 +137,7 @@ class ListReader {
   }
 
   void finish() {
+    if (list.kind == "table") join_doubled_names();
     if (missing_ > 0) list.notes.push_back(std::to_string(missing_) + " files of the list are not beside it, such as " + first_missing_ + ": their ground and pixels are not compared");
     if (unread_ > 0) list.notes.push_back(std::to_string(unread_) + " files cannot be read as rasters, such as " + first_unread_);
     if (too_large_ > 0) list.notes.push_back(std::to_string(too_large_) + " rasters are larger than 64 million pixels: near-equal pixels are not looked for in them");
@@ -192,6 +193,22 @@ class ListReader {
   const OpenPolicy& policy_;
   std::optional<std::regex> scene_;
   std::int64_t missing_ = 0, unread_ = 0, too_large_ = 0;
+  /// Rows of one table with one name show one place, whatever their parts say.
+  void join_doubled_names() {
+    std::map<std::string, std::vector<AuditedSample*>> by_name;
+    for (auto& sample : list.samples)
+      if (!sample.where.location_id.empty()) by_name[sample.where.location_id].push_back(&sample);
+    std::int64_t doubled = 0;
+    std::string first;
+    for (auto& [name, rows] : by_name) {
+      if (rows.size() < 2) continue;
+      if (doubled++ == 0) first = "'" + name + "' (" + rows[0]->part + " and " + rows[1]->part + ")";
+      for (auto* row : rows)
+        if (row->location.empty()) row->location = name;
+    }
+    if (doubled > 0) list.notes.push_back(std::to_string(doubled) + (doubled == 1 ? " name stands" : " names stand") + " in several rows, such as " + first + ": rows of one name count as one location");
+  }
+
   std::string first_missing_, first_unread_;
 };
 

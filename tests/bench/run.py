@@ -17,6 +17,7 @@ import chips
 import graph_bench
 import label_bench
 import learn_bench
+import score_bench
 import numpy as np
 import rasterio
 from rasterio.features import rasterize
@@ -188,6 +189,8 @@ def measure(folder):
     peer = clock(lambda: peer_webdataset(folder), 2)
     yield ("shard reading", gigabytes, "GB/s", total / peer / 1e9, "webdataset, bytes only")
     yield from scan_bench.rows(BIN, folder / "scan")
+    if score_bench.PEER.exists():
+        yield from score_bench.rows(BIN / "tilewright-score-bench")
     yield from chips.rows(BIN, folder / "chips")
     if (BIN / "tilewright-learn-bench").exists():
         yield from learn_bench.rows(BIN / "tilewright-learn-bench")

@@ -13,6 +13,7 @@
 #include "index/shard/commit.h"
 #include "index/shard/shard_writer.h"
 #include "pipeline/stages/curate_ranks.h"
+#include "pipeline/stages/curate_silence.h"
 #include "pipeline/stages/curate_subsets.h"
 #include "pipeline/scores/label_scores.h"
 #include "pipeline/stages/stage.h"
@@ -345,6 +346,61 @@ TEST_F(CurateStage, AgreementOfTwoLayersIsTheirIou) {
       }
 }
 
+TEST_F(CurateStage, OfSeveralPeriodsTheLatestCountsAndThatIsTold) {
+  EXPECT_TRUE(run().notes.empty());
+  manifest_->in_transaction([&] {
+    auto rows = index::masks(*manifest_, "buildings");
+    const auto at = [&](int number) { return *std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.location_id == id(number); }); };
+    const auto early = at(0), late = at(5);
+    index::remove_mask(*manifest_, id(0), "buildings");
+    for (const auto& [from, place] : {std::pair{"2020-01-01T00:00:00.000Z", early.place}, std::pair{"2022-01-01T00:00:00.000Z", late.place}}) {
+      auto row = early;
+      row.valid_from = from;
+      row.place = place;
+      index::insert(*manifest_, row);
+    }
+  });
+  const auto report = run();
+  ASSERT_EQ(report.notes.size(), 1U);
+  EXPECT_EQ(report.notes[0].find("warning: buildings: 1 of 6 locations have masks of several periods; "), 0U) << report.notes[0];
+  std::map<std::string, double> edges;
+  for (const auto& score : index::scores(*manifest_, "buildings", "edge_agreement")) edges[score.location_id] = score.value;
+  EXPECT_EQ(edges.size(), 6U);
+  EXPECT_EQ(edges.at(id(0)), edges.at(id(5))) << "the latest mask is that of place 5";
+}
+
+TEST_F(CurateStage, WhatTheOtherLayerDoesNotKnowIsNoDisagreement) {
+  job_.layers.emplace_back("survey", LayerConfig{});
+  job_.curate->compare = "survey";
+  job_.curate->scores = {"label_agreement"};
+  job_.curate->weights = {{"label_agreement", 1}};
+  // The survey knows the upper half of place 0 alone, where it agrees, and nothing of place 1.
+  std::vector<shard::MemberSpec> members;
+  for (int i = 0; i < 2; ++i) members.push_back({id(i), id(i) + ".survey.npy", shard::DType::u8, {1, kSize, kSize}, ""});
+  shard::ShardWriter writer(folder_ / "shards/survey-000000.tar", members);
+  auto half = box<std::uint8_t>(10, 1);
+  std::fill(half.begin() + 15 * kSize, half.end(), std::uint8_t{255});
+  writer.put(0, std::as_bytes(std::span(half)));
+  const std::vector<std::uint8_t> unknown(kSize * kSize, 255);
+  writer.put(1, std::as_bytes(std::span(unknown)));
+  const auto written = writer.publish();
+  manifest_->in_transaction([&] {
+    for (int i = 0; i < 2; ++i) {
+      const auto& member = written.members[static_cast<std::size_t>(i)];
+      index::MaskRow row;
+      row.location_id = id(i);
+      row.layer = "survey";
+      row.place = index::MemberPlace{"shards/survey-000000.tar", member.name, member.offset, member.length, member.sha256};
+      index::insert(*manifest_, row);
+    }
+  });
+  run();
+  const auto scores = index::scores(*manifest_, "buildings", "label_agreement");
+  ASSERT_EQ(scores.size(), 1U);
+  EXPECT_EQ(scores[0].location_id, id(0));
+  EXPECT_EQ(scores[0].value, 1);
+}
+
 TEST_F(CurateStage, DrawsAreNestedAndOfTrainOnly) {
   manifest_->in_transaction([&] {
     for (int i = 0; i < 6; ++i) index::set_location_split(*manifest_, id(i), i == 2 ? "val" : "train");
@@ -413,6 +469,23 @@ TEST(Subsets, TheOrderOfADrawKeepsSharesAndIsAFunctionOfSeedAndNames) {
   for (const auto& id : order)
     if (strata[id] == "common") common.push_back(id);
   EXPECT_EQ(draw_order(common, strata, 1), common);
+}
+
+TEST(Silence, NamesTheFoldTheShareAndTheClass) {
+  const std::map<int, std::string> names = {{0, "background"}, {1, "building"}, {2, "road"}};
+  const FoldPixels sound{.labelled = {{0, 900}, {1, 100}}, .decided = {{0, 950}, {1, 50}}, .locations = 5};
+  EXPECT_TRUE(silence_of("town", {sound, sound}, names).empty());
+  const FoldPixels silent{.labelled = {{0, 9990}, {1, 10}}, .decided = {{0, 10000}}, .locations = 7};
+  const auto one = silence_of("town", {sound, silent, {}}, names);
+  ASSERT_EQ(one.size(), 1U);
+  EXPECT_EQ(one[0].find("warning: town: fold 2 of 3: its models decide class 0 (background) at every pixel of 7 locations; of the labelled pixels there are 1 (building) with 0.1 %"), 0U) << one[0];
+  EXPECT_NE(one[0].find("curate.model.epochs"), std::string::npos) << one[0];
+  // Labels of one class are nothing to miss; a rare class may be missed, a common one not.
+  EXPECT_TRUE(silence_of("town", {{.labelled = {{1, 10}}, .decided = {{1, 10}}, .locations = 1}}, names).empty());
+  EXPECT_TRUE(silence_of("town", {{.labelled = {{0, 900}, {1, 99}, {2, 1}}, .decided = {{0, 500}, {1, 500}}, .locations = 1}}, names).empty());
+  const auto common = silence_of("town", {{.labelled = {{0, 900}, {1, 50}, {2, 50}}, .decided = {{0, 500}, {1, 500}}, .locations = 1}}, names);
+  ASSERT_EQ(common.size(), 1U);
+  EXPECT_NE(common[0].find("never decide, in 1 locations, class 2 (road) with 5.0 % of the labelled pixels"), std::string::npos) << common[0];
 }
 
 /// A label that is empty, all one class, or unknown everywhere is no error: what says nothing has no row.

@@ -3,17 +3,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <random>
 #include <set>
 
+#include "geometry/isa.h"
 #include "index/manifest_schema.h"
 #include "pipeline/scores/damage_label.h"
 #include "pipeline/scores/ranking.h"
 #include "pipeline/scores/repair_label.h"
 #include "pipeline/scores/score.h"
+#include "pipeline/scores/score_kernels.h"
 #include "tests/pipeline/drawn_label.h"
 
 namespace {
@@ -56,10 +60,113 @@ TEST(Softmin, IsTheSumOfItsDefinition) {
     double sum = 0, norm = 0;
     for (const double v : s) norm += std::exp((1 - v) / 0.1);
     for (const double v : s) sum += v * (std::exp((1 - v) / 0.1) / norm);
-    EXPECT_NEAR(*softmin(one.label.view(), one.model()), sum, 1e-12);
+    EXPECT_NEAR(*softmin(one.label.view(), one.model()), sum, 1e-6 * sum);
     double likelihood = 0;
     for (const double v : s) likelihood += std::log(v);
     EXPECT_NEAR(*log_likelihood(one.label.view(), one.model()), likelihood / static_cast<double>(s.size()), 1e-9);
+  }
+}
+
+/// Every compiled variant that this processor runs, the scalar one first.
+std::vector<const ScoreKernels*> kernels() {
+  std::vector<const ScoreKernels*> out{&kScalarScores};
+#if defined(__x86_64__)
+  if (geometry::is_supported(geometry::Isa::avx2)) out.push_back(&kAvx2Scores);
+  if (geometry::is_supported(geometry::Isa::avx512)) out.push_back(&kAvx512Scores);
+#endif
+  return out;
+}
+
+TEST(Kernels, EveryVariantGivesTheSameBytesAndTheCountsOfItsDefinition) {
+  std::mt19937 random(7);
+  std::uniform_real_distribution<float> u(0.001F, 1);
+  const std::vector<std::uint8_t> ids = {0, 1, 7};
+  for (const std::size_t n : {1U, 7U, 8U, 9U, 255U, 256U, 257U, 1000U}) {
+    std::vector<std::uint8_t> label(n);
+    for (auto& value : label) value = std::array<std::uint8_t, 5>{0, 1, 7, 255, 3}[random() % (n == 257 ? 5 : 4)];
+    std::vector<float> khw(3 * n);
+    for (auto& p : khw) p = u(random);
+    if (n > 20) khw[3] = khw[n + 3], khw[5] = 0;
+    const LabelledPlanes in{khw.data(), ids.data(), ids.size(), label.data(), n};
+    const float limits[] = {0.3F, 0.5F, 0.4F};
+    std::array<ClassPixelCount, 3> counts{}, first_counts{};
+    const auto first = kScalarScores.softmin(in, 0.1F);
+    const auto first_log = kScalarScores.log_sum(in);
+    kScalarScores.overlaps(in, first_counts.data());
+    for (const auto* kernel : kernels()) {
+      const auto sums = kernel->softmin(in, 0.1F);
+      EXPECT_EQ(sums.weighted, first.weighted) << n;
+      EXPECT_EQ(sums.weights, first.weights) << n;
+      EXPECT_EQ(kernel->log_sum(in).sum, first_log.sum) << n;
+      EXPECT_EQ(kernel->log_sum(in).pixels, first_log.pixels) << n;
+      std::int64_t strange = 0, known = 0, flagged = 0;
+      std::array<std::int64_t, 256> both{}, either{};
+      for (std::size_t i = 0; i < n; ++i) {
+        std::size_t best = 0;
+        for (std::size_t k = 1; k < 3; ++k)
+          if (khw[k * n + i] > khw[best * n + i]) best = k;
+        const auto own = std::find(ids.begin(), ids.end(), label[i]);
+        strange += label[i] == 3;
+        if (label[i] != 255) {
+          ++either[label[i]];
+          if (ids[best] == label[i]) ++both[label[i]];
+          else ++either[ids[best]];
+        }
+        if (own == ids.end()) continue;
+        ++known;
+        bool is_confident = false;
+        for (std::size_t k = 0; k < 3; ++k) is_confident = is_confident || (ids[k] != label[i] && khw[k * n + i] >= limits[k]);
+        flagged += is_confident && ids[best] != label[i];
+      }
+      EXPECT_EQ(kernel->overlaps(in, counts.data()), strange) << n;
+      for (std::size_t k = 0; k < 3; ++k) {
+        EXPECT_EQ(counts[k].both, both[ids[k]]) << n;
+        EXPECT_EQ(counts[k].either, either[ids[k]]) << n;
+      }
+      EXPECT_EQ(kernel->flagged(in, limits).pixels, known) << n;
+      EXPECT_EQ(kernel->flagged(in, limits).flagged, flagged) << n;
+    }
+  }
+}
+
+TEST(Kernels, EdgesAreThoseOfTheirDefinitionAtEverySize) {
+  std::mt19937 random(9);
+  std::normal_distribution<float> noise(0, 2);
+  for (const auto& [width, height] : {std::pair{1, 1}, {1, 6}, {2, 2}, {3, 1}, {5, 4}, {33, 7}, {64, 64}}) {
+    const auto at = [width = width](int col, int row) { return static_cast<std::size_t>(row * width + col); };
+    const auto n = static_cast<std::size_t>(width * height);
+    std::vector<float> band(n), gradient(n);
+    std::vector<std::uint8_t> label(n), boundary(n), near(n);
+    for (auto& value : band) value = noise(random);
+    if (n > 50) band[7] = std::numeric_limits<float>::quiet_NaN(), band[20] = std::numeric_limits<float>::infinity();
+    for (auto& value : label) value = std::array<std::uint8_t, 8>{0, 0, 0, 0, 0, 1, 2, 255}[random() % 8];
+    for (const auto* kernel : kernels()) {
+      kernel->gradient(band.data(), width, height, gradient.data());
+      const auto edges = kernel->edges(gradient.data(), label.data(), width, height, 1.5F, boundary.data(), near.data());
+      std::int64_t steep = 0, steep_near = 0;
+      for (int row = 0; row < height; ++row)
+        for (int col = 0; col < width; ++col) {
+          const int left = std::max(0, col - 1), right = std::min(width - 1, col + 1), up = std::max(0, row - 1), down = std::min(height - 1, row + 1);
+          const float dx = right == left ? 0 : (band[at(right, row)] - band[at(left, row)]) / static_cast<float>(right - left);
+          const float dy = down == up ? 0 : (band[at(col, down)] - band[at(col, up)]) / static_cast<float>(down - up);
+          const float g = std::hypot(dx, dy);
+          ASSERT_EQ(gradient[at(col, row)], std::isfinite(g) ? g : 0) << width << " x " << height << " at " << col << ", " << row;
+          const auto own = label[at(col, row)];
+          bool is_boundary = false, is_near = false;
+          for (int r = 0; r < height; ++r)
+            for (int c = 0; c < width; ++c) {
+              const auto other = label[at(c, r)];
+              is_boundary = is_boundary || (std::abs(r - row) + std::abs(c - col) == 1 && other != own && other != 255);
+              is_near = is_near || (std::abs(r - row) <= 2 && std::abs(c - col) <= 2 && other != 0 && other != 255);
+            }
+          ASSERT_EQ(boundary[at(col, row)], own != 0 && own != 255 && is_boundary) << width << " x " << height << " at " << col << ", " << row;
+          if (own == 255 || gradient[at(col, row)] <= 1.5F) continue;
+          ++steep;
+          steep_near += is_near;
+        }
+      EXPECT_EQ(edges.steep, steep);
+      EXPECT_EQ(edges.steep_near, steep_near);
+    }
   }
 }
 

@@ -147,6 +147,20 @@ TEST_F(SplitListTest, ATableSaysScenesPlacesAndParts) {
   EXPECT_NEAR(*found.of[1].nearest_m, 716, 3);  // a hundredth of a degree at 50 north, less the metre that a point counts as
 }
 
+TEST_F(SplitListTest, ANameInTwoRowsIsToldAndCountsAsOneLocation) {
+  folder.write("list.csv", "id,split\na,train\nb,test\na,test\nc,test\n");
+  const auto list = read("list.csv");
+  EXPECT_THAT(list.notes.at(0), HasSubstr("1 name stands in several rows, such as 'a' (train and test)"));
+  const auto found = index::audit_samples(list.samples);
+  EXPECT_FALSE(found.of[1].location);
+  EXPECT_TRUE(found.of[2].location);
+  EXPECT_EQ(found.parts.at(0).any, 1);
+  // Two tables may number their rows alike.
+  folder.write("apart/train.csv", "id\n1\n2\n");
+  folder.write("apart/test.csv", "id\n1\n");
+  EXPECT_EQ(index::audit_samples(read("apart").samples).parts.at(0).any, 0);
+}
+
 TEST_F(SplitListTest, TablesByPartAndScenesByName) {
   folder.write("train_files.csv", "image,mask\nscene7/1.tif,x\nscene8/1.tif,x\n");
   folder.write("test_files.csv", "image,mask\nscene7/2.tif,x\nscene9/1.tif,x\n");

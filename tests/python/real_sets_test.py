@@ -161,7 +161,7 @@ class RealSets(unittest.TestCase):
     def test_alexandria_goes_from_footprints_to_a_map(self):
         manifest, workspace = run("alexandria", "--set", "runs.unet.epochs=3")
         self.assertEqual(one(manifest, "select count(*) from label_object where status = 'drawn'")[0], 84)
-        self.assertEqual({m for m, in manifest.execute("select distinct metric from score")}, {"edge_agreement", "model_iou", "clipped_frac", "combined"})
+        self.assertEqual({m for m, in manifest.execute("select distinct metric from score")}, {"edge_agreement", "model_iou", "clipped_frac", "missing_objects", "completeness", "combined"})
         self.assertIn("test", json.loads((workspace / "runs/unet/evaluation.json").read_text())["parts"])
         self.assertEqual(len(list((workspace / "predictions").glob("*.tif"))), 1)
 

@@ -3,6 +3,7 @@
 // out is refused.
 #include "pipeline/review/corrections.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <ogrsf_frmts.h>
@@ -236,6 +237,24 @@ TEST_F(Corrections, ObjectsThatDoNotFitAreNamed) {
     change(layer, World::id(2) + "/1", [](OGRFeature& feature) { feature.SetGeometry(nullptr); });
   });
   EXPECT_THAT(refusal(), HasSubstr("is no polygon"));
+}
+
+TEST_F(Corrections, TilesOfSeveralZonesAreRefusedWithTheZones) {
+  {
+    auto manifest = open();
+    manifest.in_transaction([&] {
+      SQLite::Statement update(manifest.database(), "UPDATE location SET epsg = 32633 WHERE location_id = ?");
+      update.bind(1, World::id(9));
+      update.exec();
+    });
+  }
+  try {
+    give_out();
+    FAIL() << "two zones in one file";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::config);
+    EXPECT_THAT(error.what(), HasSubstr("lie in several zones (EPSG:32632 and EPSG:32633); choose a subset of one zone, with epsg = N in its rule"));
+  }
 }
 
 TEST_F(Corrections, AChoiceWithoutTilesAndAFolderInUseAreRefused) {

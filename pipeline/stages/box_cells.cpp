@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A uniform grid with about as many cells as boxes.
+// A uniform grid with about as many cells as boxes, and cells no smaller than the boxes are on average.
 #include "pipeline/stages/box_cells.h"
 
 #include <algorithm>
@@ -27,7 +27,12 @@ BoxCells::BoxCells(std::vector<geometry::Box> boxes) : boxes_(std::move(boxes)) 
     if (all_.empty()) all_ = b;
     all_ = {std::min(all_.min_x, b.min_x), std::min(all_.min_y, b.min_y), std::max(all_.max_x, b.max_x), std::max(all_.max_y, b.max_y)};
   }
-  side_ = std::clamp<std::int64_t>(static_cast<std::int64_t>(std::sqrt(static_cast<double>(boxes_.size()))), 1, 2048);
+  double count = 0, width = 0, height = 0;
+  for (const auto& b : boxes_)
+    if (!b.empty()) ++count, width += b.max_x - b.min_x, height += b.max_y - b.min_y;
+  const double wide = std::max(width / ((all_.max_x - all_.min_x) * count), height / ((all_.max_y - all_.min_y) * count));  // NaN where all are one point
+  const double most = wide > 0 ? 1 / wide : 2048;
+  side_ = std::clamp<std::int64_t>(static_cast<std::int64_t>(std::min(most, std::sqrt(static_cast<double>(boxes_.size())))), 1, 2048);
   cells_.resize(static_cast<std::size_t>(side_ * side_));
   for (std::uint32_t k = 0; k < boxes_.size(); ++k) {
     if (boxes_[k].empty()) continue;

@@ -169,6 +169,22 @@ std::vector<Box> window_boxes(const LabelGround& ground, const geometry::Crs& cr
   return boxes;
 }
 
+/// One box for all windows whose centres lie in one square of `metres`: so that wide boxes around many
+/// small windows do not each list all the others' cells.
+std::vector<Box> joined_boxes(const LabelGround& ground, const std::vector<Box>& boxes, double metres) {
+  std::map<std::tuple<std::size_t, std::int64_t, std::int64_t>, Box> joined;
+  for (std::size_t n = 0; n < boxes.size(); ++n) {
+    if (boxes[n].empty()) continue;
+    const LabelWindow& window = ground.windows[n];
+    const MapXY centre = window.affine.map_from_pixel({0.5 * static_cast<double>(window.frame.window.width), 0.5 * static_cast<double>(window.frame.window.height)});
+    const double edge = units_beyond(window, ground.zones[window.zone], metres);
+    extend(joined[{window.zone, static_cast<std::int64_t>(std::floor(centre.x / edge)), static_cast<std::int64_t>(std::floor(centre.y / edge))}], boxes[n]);
+  }
+  std::vector<Box> out;
+  for (const auto& [square, box] : joined) out.push_back(box);
+  return out;
+}
+
 MakeNearTest near_windows(const LabelGround& ground, Halo halo) {
   constexpr double kSpareM = 1000;
   return [&ground, halo](const geometry::Crs& crs) -> NearTest {
@@ -177,7 +193,7 @@ MakeNearTest near_windows(const LabelGround& ground, Halo halo) {
     return [&ground, halo, crs, cells](const Box& box, double metres) {
       const int step = static_cast<int>(std::ceil(metres / kSpareM));
       auto found = cells->find(step);
-      if (found == cells->end()) found = cells->emplace(step, BoxCells(window_boxes(ground, crs, (step + 1) * kSpareM, halo))).first;
+      if (found == cells->end()) found = cells->emplace(step, BoxCells(joined_boxes(ground, window_boxes(ground, crs, (step + 1) * kSpareM, halo), kSpareM))).first;
       return !found->second.touching(box).empty();
     };
   };

@@ -25,7 +25,8 @@ Isa chosen() {
 
 bool is_supported([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512) return __builtin_cpu_supports("avx512f") != 0;
+  if (isa == Isa::avx512)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
   if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") != 0;
 #endif
   return isa == Isa::scalar;

@@ -45,9 +45,7 @@ std::int32_t ceil_within(double value, std::int32_t most) {
 
 const ScanKernels& scan_kernels_of_this_run() {
 #if defined(__x86_64__)
-  if (isa_of_this_run() == Isa::avx512 && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
-    return kAvx512Scan;
+  if (isa_of_this_run() == Isa::avx512) return kAvx512Scan;
   if (isa_of_this_run() != Isa::scalar) return kAvx2Scan;
 #endif
   return kScalarScan;

@@ -12,12 +12,13 @@
 namespace tilewright::geometry {
 namespace {
 
-constexpr std::int64_t kCell_px = 32, kHalf_px = kCell_px / 2;
+constexpr std::int64_t kHalf_px = 16;      ///< of a cell
 constexpr double kRounding_px = 1e-9;      ///< of a place within its cell
 constexpr std::size_t kMostCells = 32768;  ///< kept at once
 
 std::int64_t cell_at(std::int64_t pixel) {
-  return pixel >= 0 ? pixel / kCell_px : -((kCell_px - 1 - pixel) / kCell_px);
+  constexpr std::int64_t kCell = 2 * kHalf_px;
+  return pixel >= 0 ? pixel / kCell : -((kCell - 1 - pixel) / kCell);
 }
 
 /// Lagrange weights of the nodes 0, 16 and 32 at `place` within a cell.
@@ -62,6 +63,7 @@ PixelXY SparseTransform::exact(PixelXY grid_point) const {
 }
 
 PixelXY SparseTransform::node(const Key& key) const {
+  static_assert(kCell_px == 2 * kHalf_px);
   const auto known = nodes_.find(key);
   if (known != nodes_.end()) return known->second;
   return nodes_.emplace(key, exact({static_cast<double>(key.col * kHalf_px), static_cast<double>(key.row * kHalf_px)})).first->second;
@@ -112,7 +114,7 @@ void SparseTransform::places(const Window& window, double at, std::vector<PixelX
     for (std::int64_t col = cell_at(window.col); col <= last.col; ++col) fill_cell({col, row}, window, at, weights, out);
 }
 
-PixelXY SparseTransform::place_in(const Cell& cell, const Key& key, double col, double row) const {
+PixelXY SparseTransform::place_in(const Cell& cell, const Key& key, double col, double row) {
   const auto line = row_of(cell.node, row - static_cast<double>(key.row * kCell_px));
   return blend(weights_at(col - static_cast<double>(key.col * kCell_px)), line[0], line[1], line[2]);
 }

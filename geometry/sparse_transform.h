@@ -45,7 +45,8 @@ class SparseTransform {
 
  private:
   /// Lagrange weights of the nodes of a cell, one row a pixel.
-  using CellWeights = std::array<std::array<double, 3>, 32>;
+  static constexpr std::int64_t kCell_px = 32;
+  using CellWeights = std::array<std::array<double, 3>, kCell_px>;
   /// Column and row of a cell, or of a node: two a cell.
   struct Key {
     std::int64_t col, row;
@@ -64,7 +65,7 @@ class SparseTransform {
   [[nodiscard]] const Cell& cell(const Key& key) const;
   [[nodiscard]] PixelXY node(const Key& key) const;
   void fill_cell(const Key& key, const Window& window, double at, const CellWeights& weights, std::vector<PixelXY>& out) const;
-  [[nodiscard]] PixelXY place_in(const Cell& cell, const Key& key, double col, double row) const;
+  [[nodiscard]] static PixelXY place_in(const Cell& cell, const Key& key, double col, double row);
   void add_cell(const Key& key, const Window& window, double at, PlaceBox& box) const;
   [[nodiscard]] PixelXY exact(PixelXY grid_point) const;
 

@@ -40,7 +40,7 @@ InputInfo at_date(InputInfo input, std::size_t date) {
 /// Rows of each input of a sample.
 std::vector<std::size_t> depths_of(const CorpusSample& sample, std::size_t inputs) {
   std::vector<std::size_t> depths(inputs);
-  for (const auto& row : sample.rows) ++depths.at(static_cast<std::size_t>(row.input));
+  for (const auto& row : sample.rows) ++depths[static_cast<std::size_t>(row.input)];
   return depths;
 }
 
@@ -68,6 +68,7 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
                           "); make the dataset again: tilewright dataset JOB --force dataset");
     parts_[name] = group_rows(std::move(rows));
   }
+  check_inputs();
   if (dataset_.views == "all") unfold_stacks();
   map_shards();
   number_classes();
@@ -79,8 +80,19 @@ Corpus::Corpus(const std::filesystem::path& workspace, const std::filesystem::pa
                const std::filesystem::path& part_file)
     : workspace_(workspace), dataset_(read_dataset(dataset_json)) {
   parts_["all"] = group_rows(read_part(part_file));  // its rows need no target
+  check_inputs();
   map_shards();
   number_classes();
+}
+
+void Corpus::check_inputs() const {
+  for (const auto& [name, samples] : parts_)
+    for (const auto& sample : samples)
+      for (const auto& row : sample.rows)
+        if (row.input < 0 || static_cast<std::size_t>(row.input) >= dataset_.inputs.size())
+          throw Error::failed("sample " + row.sample + " names input " + std::to_string(row.input) +
+                              " of " + std::to_string(dataset_.inputs.size()) +
+                              "; make the dataset again: tilewright dataset JOB --force dataset");
 }
 
 void Corpus::unfold_stacks() {
@@ -145,10 +157,6 @@ void Corpus::map_shards() {
   for (const auto& [name, samples] : parts_)
     for (const auto& sample : samples)
       for (const auto& row : sample.rows) {
-        if (row.input < 0 || static_cast<std::size_t>(row.input) >= dataset_.inputs.size())
-          throw Error::failed("sample " + row.sample + " names input " + std::to_string(row.input) +
-                              " of " + std::to_string(dataset_.inputs.size()) +
-                              "; make the dataset again: tilewright dataset JOB --force dataset");
         map_one(row.shard);
         map_one(row.mask_shard);
       }

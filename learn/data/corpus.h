@@ -61,6 +61,7 @@ class Corpus {
   [[nodiscard]] const std::vector<std::uint8_t>& class_of_value() const { return class_of_value_; }
 
  private:
+  void check_inputs() const;
   void unfold_stacks();
   void map_shards();
   void number_classes();

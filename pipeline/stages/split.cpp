@@ -144,6 +144,8 @@ StageReport run_split(const StageInput& in, const RunContext& context) {
   ShownClasses classes;
   if (in.job.split->stratify) {
     classes = shown_classes(in, locations, context);
+    if (classes.names.empty() && !goes_on)
+      throw Error::config("split.stratify: no mask of the layers shows a class and no target has one, so there is nothing to balance; run tilewright label JOB first, or use stratify: false");
     config.given = goes_on ? block_parts_of(index::meta(in.manifest, kBlocks).value_or("")) : index::stratified_blocks(locations, classes.of, config);
   }
   const auto split = table ? split_of_table(in, *table, locations, report) : index::split_locations(locations, config);

@@ -190,9 +190,6 @@ class ListReader {
     add_picture(sample, bytes, info.bands.front().dtype, static_cast<int>(info.width), static_cast<int>(info.height));
   }
 
-  const OpenPolicy& policy_;
-  std::optional<std::regex> scene_;
-  std::int64_t missing_ = 0, unread_ = 0, too_large_ = 0;
   /// Rows of one table with one name show one place, whatever their parts say.
   void join_doubled_names() {
     std::map<std::string, std::vector<AuditedSample*>> by_name;
@@ -209,6 +206,9 @@ class ListReader {
     if (doubled > 0) list.notes.push_back(std::to_string(doubled) + (doubled == 1 ? " name stands" : " names stand") + " in several rows, such as " + first + ": rows of one name count as one location");
   }
 
+  const OpenPolicy& policy_;
+  std::optional<std::regex> scene_;
+  std::int64_t missing_ = 0, unread_ = 0, too_large_ = 0;
   std::string first_missing_, first_unread_;
 };
 

@@ -66,10 +66,7 @@ ShownClasses shown_classes(const StageInput& in, std::span<const index::SplitLoc
   Gathered gathered(locations);
   for (const auto& [name, layer] : in.job.layers) add_masks(in, name, context, gathered);
   for (const auto& [name, target] : in.job.targets) add_targets(in, name, gathered);
-  auto out = gathered.take();
-  if (out.names.empty())
-    throw Error::config("split.stratify: no mask of the layers shows a class and no target has one, so there is nothing to balance; run tilewright label JOB first, or use stratify: false");
-  return out;
+  return gathered.take();
 }
 
 std::vector<std::string> class_balance(const ShownClasses& classes, std::span<const index::SplitAssignment> of) {

@@ -17,7 +17,7 @@ struct ShownClasses {
 };
 
 /// Classes 1..254 of each mask of the job's layers, and values of targets of kind class and classes.
-/// Throws Error::config if the workspace has neither.
+/// Without names if the workspace has neither.
 ShownClasses shown_classes(const StageInput& in, std::span<const index::SplitLocation> locations, const RunContext& context);
 
 /// One line for each of the first classes: in how many locations of each part it is.

@@ -82,8 +82,9 @@ void describe(V&& v, PredictRequest& c) {
 }
 
 /// Out-of-fold predictions for curation: K small UNets, each trained on the samples of the other
-/// folds, predict their own. Samples: `part` file as in dataset.json plus a fold per location.
-/// Output shard: `<location_id>.<view>.prob.npy` float32 (K,H,W) for every sample row.
+/// folds, predict their own. Samples: `part` file as in dataset.json plus a fold per location; locations of fold
+/// `fold_count` train every model and are asked of none.
+/// Output shard: `<location_id>.<view>.prob.npy` float32 (K,H,W) for every sample row that is asked.
 struct FoldsRequest {
   std::string workspace, dataset, samples, folds;  ///< folds: TSV `location<TAB>fold`
   std::string output_shard, scratch_folder;

@@ -32,6 +32,7 @@ struct ModelConfig {
   int decoder_dim = 96, decoder_depth = 2, decoder_heads = 3;
   double mask_ratio = 0.75;
   bool norm_pix = true;
+  double noise_floor = 0;
   std::string positions = "fixed";
   std::string target = "hog";
   std::string fusion = "early";
@@ -54,6 +55,7 @@ void describe(V&& v, ModelConfig& c) {
   v("decoder_heads", c.decoder_heads, "mae: attention heads of the decoder", at_least(1));
   v("mask_ratio", c.mask_ratio, "mae: share of tokens that are hidden", between(0.05, 0.99));
   v("norm_pix", c.norm_pix, "mae, maskfeat: standardize the target of each token");
+  v("noise_floor", c.noise_floor, "mae, maskfeat with norm_pix: least standard deviation that a token is divided by, in the units of the scaled pixels, so that flat tokens (water, fill) do not ask for their noise; 0 = as published", at_least(0));
   v("positions", c.positions, "vit: fixed = sines and cosines, or learned, as in the published dino and moco; mae has fixed ones", one_of({"fixed", "learned"}));
   v("target", c.target, "maskfeat: hog (each cell to length 1), hog_raw, pixels, or hog_index (hog, and vegetation, water and built-up index of red, green, nir and swir)", one_of({"hog", "hog_raw", "pixels", "hog_index"}));
   v("fusion", c.fusion, "several inputs in recipes classify and segment (unet, upconv): early = stacked bands for one encoder, late = an encoder for each input, features joined", one_of({"early", "late"}));

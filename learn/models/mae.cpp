@@ -78,6 +78,12 @@ torch::Tensor unpatchify(const torch::Tensor& patches_nlv, int patch_px, int cha
       .reshape({n, channels, side * patch_px, side * patch_px});
 }
 
+torch::Tensor target_scale(const torch::Tensor& target_nlv, double noise_floor) {
+  auto variance = target_nlv.var(-1, /*unbiased=*/true, /*keepdim=*/true);
+  if (noise_floor > 0) variance = variance.clamp_min(noise_floor * noise_floor);
+  return (variance + 1e-6).sqrt();
+}
+
 torch::Tensor spectral_indices(const torch::Tensor& image_nchw, const IndexBands& bands) {
   const auto of = [&](int a, int b) {
     const auto first = image_nchw.select(1, a), second = image_nchw.select(1, b);
@@ -136,8 +142,7 @@ torch::Tensor MaskedAutoencoder::loss_of(const torch::Tensor& image_nchw,
   auto target = target_of(image_nchw);
   if (shape_.norm_pix) {
     const auto mean = target.mean(-1, /*keepdim=*/true);
-    const auto variance = target.var(-1, /*unbiased=*/true, /*keepdim=*/true);
-    target = (target - mean) / (variance + 1e-6).sqrt();
+    target = (target - mean) / target_scale(target, shape_.noise_floor);
   }
   return over_counted(pred_nlv - target, counted_nl);
 }

@@ -31,6 +31,8 @@ struct MaeShape {
   int decoder_dim = 512, decoder_depth = 8, decoder_heads = 16;
   double mask_ratio = 0.75;
   bool norm_pix = true;  ///< standardize the target of each token
+  /// Least standard deviation that a token is divided by: flat ones would ask for sensor noise.
+  double noise_floor = 0;
   MaskedTarget target = MaskedTarget::pixels;
   /// The encoder is that of a SpectralVit, with its names; targets are of the image's own bands.
   bool is_spectral = false;
@@ -48,6 +50,10 @@ torch::Tensor patchify(const torch::Tensor& image_nchw, int patch_px);
 /// The inverse, for square images.
 torch::Tensor unpatchify(const torch::Tensor& patches_nlv, int patch_px, int channels);
 
+/// What tokens are divided by: the root of their unbiased variance, or of the square of the floor if
+/// that is more, + 1e-6; [N, L, 1].
+torch::Tensor target_scale(const torch::Tensor& target_nlv, double noise_floor);
+
 struct MaeOutput {
   torch::Tensor loss;            ///< scalar
   torch::Tensor pred_nlv;        ///< [N, L, target values]
@@ -57,7 +63,7 @@ struct MaeOutput {
 };
 
 /// He et al. 2022. Loss: mean squared error per patch, averaged over hidden patches; targets
-/// standardized per patch (unbiased variance, 1e-6 under the root) if norm_pix. Differs: hidden
+/// standardized per patch (see target_scale) if norm_pix. Differs: hidden
 /// patches with an invalid pixel do not count; without any that counts the loss is 0.
 class MaskedAutoencoder : public torch::nn::Module {
  public:

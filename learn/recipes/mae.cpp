@@ -41,7 +41,7 @@ class Mae : public Recipe {
     const auto patches = patchify(image, shape.encoder.patch_px);
     auto drawn = out.pred_nlv;
     if (shape.norm_pix)
-      drawn = drawn * (patches.var(-1, /*unbiased=*/true, /*keepdim=*/true) + 1e-6).sqrt() +
+      drawn = drawn * target_scale(patches, shape.noise_floor) +
               patches.mean(-1, /*keepdim=*/true);
     const auto hidden = out.mask_nl.unsqueeze(-1) > 0;
     const auto back = [&](const torch::Tensor& values_nlv) {
@@ -57,10 +57,11 @@ class Mae : public Recipe {
   }
 
   /// Xavier's variance of the output, 2 D / (D + V), on top of the mean square of the V targets: 1
-  /// if they are standardized, 1/9 for nine bins of length 1.
+  /// if they are standardized (less with a floor: not known), 1/9 for nine bins of length 1.
   [[nodiscard]] std::optional<double> expected_initial_loss(int) const override {
     const auto& shape = model_->shape();
-    if ((!shape.norm_pix && shape.target != MaskedTarget::hog) || shape.index_bands)
+    if ((!shape.norm_pix && shape.target != MaskedTarget::hog) || shape.index_bands ||
+        shape.noise_floor > 0)
       return std::nullopt;
     return (shape.norm_pix ? 1 : 1.0 / 9) +
            2.0 * shape.decoder_dim / (shape.decoder_dim + shape.target_values());
@@ -115,6 +116,7 @@ std::unique_ptr<Recipe> make_masked(const RunConfig& run, const DatasetFile& dat
                                         .decoder_heads = model.decoder_heads,
                                         .mask_ratio = model.mask_ratio,
                                         .norm_pix = model.norm_pix,
+                                        .noise_floor = model.noise_floor,
                                         .target = target,
                                         .is_spectral = model.name == "spectral_vit",
                                         .index_bands = target == MaskedTarget::pixels

@@ -4,6 +4,7 @@
 
 #include "geometry/error.h"
 #include "learn/train/batch.h"
+#include "learn/train/feature_spread.h"
 #include "learn/train/part_sums.h"
 
 namespace tilewright::learn {
@@ -16,10 +17,17 @@ bool is_supervised(const Recipe& recipe) {
          recipe.delivery() == Delivery::image_and_label;
 }
 
+/// Those can reach a low loss with one vector for all images.
+bool compares_images(const Recipe& recipe) {
+  return recipe.delivery() == Delivery::pair || recipe.delivery() == Delivery::sensors ||
+         recipe.delivery() == Delivery::crops;
+}
+
 }  // namespace
 
 NamedValues PartScore::values(const std::vector<ClassInfo>& classes) const {
   NamedValues out = {{"loss", loss}};
+  if (feature_spread) out.emplace_back("feature_spread", *feature_spread);
   if (labels) {
     const auto m = metrics_of(*labels);
     out.insert(
@@ -58,6 +66,8 @@ PartScore evaluate_part(Recipe& recipe, const RunConfig& run, const std::vector<
       is_supervised(recipe) ? make_part_sums(corpus.dataset(), options.keep_samples) : nullptr;
   PartScore score;
   double weighted = 0;
+  FeatureSpread spread;
+  const bool is_compared = compares_images(recipe);
   while (auto raw = loader.next()) {
     const auto batch = to_batch(*raw, options.device);
     if (sums)
@@ -66,6 +76,7 @@ PartScore evaluate_part(Recipe& recipe, const RunConfig& run, const std::vector<
       weighted +=
           recipe.loss(batch, {.seed = run.seed, .epoch = -1, .step = raw->number}).item<double>() *
           raw->count;
+    if (is_compared) spread.add(pooled(recipe.encode(batch.image_nchw, std::nullopt)));
     score.samples += raw->count;
     loader.give_back(std::move(*raw));
     context.on_progress(score.samples, static_cast<std::int64_t>(samples.size()), "samples");
@@ -76,6 +87,7 @@ PartScore evaluate_part(Recipe& recipe, const RunConfig& run, const std::vector<
     sums->finish(score);
   else
     score.loss = score.samples == 0 ? 0 : weighted / static_cast<double>(score.samples);
+  if (is_compared && score.samples > 1) score.feature_spread = spread.value();
   return score;
 }
 

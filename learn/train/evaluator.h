@@ -29,6 +29,7 @@ struct PartScore {
   std::int64_t samples = 0;
   double loss =
       0;  ///< supervised: mean cross-entropy a counted pixel, unweighted; else the recipe's own
+  std::optional<double> feature_spread;  ///< recipes that compare images: see FeatureSpread
   std::optional<Confusion> confusion;  ///< supervised: pixels, or images with one class each
   std::optional<LabelCounts> labels;   ///< supervised: images with any number of classes
   bool is_of_images = false;           ///< the confusion counts images

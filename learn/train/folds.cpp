@@ -31,37 +31,46 @@ std::map<std::string, int> read_folds(const std::filesystem::path& file, int fol
     if (tab != std::string::npos)
       std::from_chars(line.data() + tab + 1, line.data() + line.size(), fold);
     if (number == 1 && fold < 0) continue;  // a header line
-    if (fold < 0 || fold >= fold_count)
+    if (fold < 0 || fold > fold_count)
       throw Error::failed(file.string() + ":" + std::to_string(number) + " is '" + line +
                           "', expected a location, a tab and a fold 0.." +
-                          std::to_string(fold_count - 1));
+                          std::to_string(fold_count - 1) + ", or " + std::to_string(fold_count) +
+                          " to train only");
     folds[line.substr(0, tab)] = fold;
   }
   return folds;
 }
 
-/// Samples of one fold, and of all others; numbers are those of the part file.
+/// Samples of one fold, and of all others.
 struct FoldSamples {
   std::vector<CorpusSample> training, own;
-  std::vector<std::size_t> own_numbers;
+  std::vector<std::size_t> own_numbers;  ///< in FoldedSamples::asked
 };
 
-std::vector<FoldSamples> samples_by_fold(const std::vector<CorpusSample>& samples,
-                                         const FoldsRequest& request) {
+struct FoldedSamples {
+  std::vector<CorpusSample> asked;  ///< that a model predicts, in the order of the part file
+  std::vector<FoldSamples> folds;
+};
+
+FoldedSamples samples_by_fold(const std::vector<CorpusSample>& samples,
+                              const FoldsRequest& request) {
   const auto fold_of = read_folds(request.folds, request.fold_count);
-  std::vector<FoldSamples> out(static_cast<std::size_t>(request.fold_count));
+  FoldedSamples folded;
+  auto& out = folded.folds;
+  out.resize(static_cast<std::size_t>(request.fold_count));
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const auto found = fold_of.find(samples[i].location);
     if (found == fold_of.end())
       throw Error::failed("the location " + samples[i].location + " has no fold in " +
                           request.folds);
+    if (found->second < request.fold_count) folded.asked.push_back(samples[i]);
     for (int fold = 0; fold < request.fold_count; ++fold) {
       auto& group = out[static_cast<std::size_t>(fold)];
       if (found->second != fold) {
         group.training.push_back(samples[i]);
       } else {
         group.own.push_back(samples[i]);
-        group.own_numbers.push_back(i);
+        group.own_numbers.push_back(folded.asked.size() - 1);
       }
     }
   }
@@ -71,7 +80,7 @@ std::vector<FoldSamples> samples_by_fold(const std::vector<CorpusSample>& sample
                           std::to_string(samples.size()) +
                           " samples, so that nothing is left to train its model; take smaller "
                           "blocks (split.block_m) or fewer folds");
-  return out;
+  return folded;
 }
 
 /// The same random window of each sample's image and mask, at most kCropPx wide: cheaper steps.
@@ -105,15 +114,14 @@ class FoldsRun {
         context_(context),
         device_(prepare_device(request.run.device, request.run.threads, request.run.repro)),
         corpus_(request.workspace, request.dataset, request.samples),
-        samples_(corpus_.part("all")),
-        groups_(samples_by_fold(samples_, request)) {
+        folded_(samples_by_fold(corpus_.part("all"), request)) {
     if (request.run.max_steps == 0) run_.max_steps = kFoldSteps;
   }
 
   void run() {
     const auto classes = static_cast<std::int64_t>(corpus_.dataset().target.classes.size());
     std::vector<shard::MemberSpec> members;
-    for (const auto& sample : samples_) {
+    for (const auto& sample : folded_.asked) {
       const auto& shape =
           corpus_.array(sample.rows[0].shard, sample.rows[0].offset, sample.rows[0].length)
               .header.shape;
@@ -124,10 +132,10 @@ class FoldsRun {
                          ""});
     }
     shard::ShardWriter writer(request_.output_shard, members);
-    for (std::size_t fold = 0; fold < groups_.size(); ++fold) {
-      if (groups_[fold].own.empty()) continue;
+    for (std::size_t fold = 0; fold < folded_.folds.size(); ++fold) {
+      if (folded_.folds[fold].own.empty()) continue;
       const auto recipe = train(fold);
-      predict(*recipe, groups_[fold], writer);
+      predict(*recipe, folded_.folds[fold], writer);
     }
     writer.publish();
   }
@@ -137,7 +145,7 @@ class FoldsRun {
     auto recipe = make_recipe(run_, corpus_.dataset());
     recipe->module().to(device_);
     set_training(*recipe, run_, true);
-    const auto& samples = groups_[fold].training;
+    const auto& samples = folded_.folds[fold].training;
     Loader loader(
         corpus_, samples,
         loader_config(run_, corpus_.dataset().inputs, corpus_.dataset().views, recipe->delivery(),
@@ -154,7 +162,7 @@ class FoldsRun {
         const StepKey key{.seed = run_.seed, .epoch = epoch, .step = step++};
         stepper.step(cropped(*raw, key), samples, key);
         context_.on_progress(static_cast<std::int64_t>(fold) * length.total_steps + step,
-                             static_cast<std::int64_t>(groups_.size()) * length.total_steps,
+                             static_cast<std::int64_t>(folded_.folds.size()) * length.total_steps,
                              "steps");
       }
     }
@@ -198,8 +206,7 @@ class FoldsRun {
   const LearnContext& context_;
   torch::Device device_;
   Corpus corpus_;
-  const std::vector<CorpusSample>& samples_;
-  std::vector<FoldSamples> groups_;
+  FoldedSamples folded_;
   RunConfig run_ = request_.run;
 };
 

@@ -14,6 +14,7 @@
 #include "learn/train/checkpoint.h"
 #include "learn/train/device.h"
 #include "learn/train/evaluator.h"
+#include "learn/train/feature_spread.h"
 #include "learn/train/published_weights.h"
 #include "learn/train/run_log.h"
 #include "learn/train/start_weights.h"
@@ -264,6 +265,10 @@ bool Trainer::validate() {
   values.insert(values.begin(), {"samples_per_s", static_cast<double>(score.samples) /
                                                       std::max(log_->seconds() - before, 1e-9)});
   log_->row(state_.step, state_.epoch, "val", values);
+  if (score.feature_spread && *score.feature_spread < kCollapsed)
+    context_.say("warning: the encoder gives all images nearly one vector (feature_spread " +
+                 std::to_string(*score.feature_spread) +
+                 " of 1): the run has collapsed; lower optimizer.lr, or take a larger batch");
   const double metric = score.headline();
   if (state_.best_metric && !(metric > *state_.best_metric)) return false;
   state_.best_metric = metric;

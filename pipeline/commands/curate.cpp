@@ -30,13 +30,23 @@ Json json_of(const ScoreQuality& quality) {
           {"precision_at_bad", json_of(quality.precision_at_bad)}, {"precision_at_5_percent", json_of(quality.precision_at_5_percent)}, {"auroc_by_kind", kinds}};
 }
 
+Json json_of(const std::vector<std::pair<std::string, ArmQuality>>& arms) {
+  Json out = Json::object();
+  for (const auto& [name, quality] : arms) {
+    out[name] = {{"iou", json_of(quality.iou)}};
+    if (!quality.rival.empty()) out[name].update({{"against", quality.rival}, {"gain", json_of(quality.gain)}});
+  }
+  return out;
+}
+
 Json json_of(const LayerEvaluation& layer) {
-  Json scores = Json::object(), repairs = Json::object();
+  Json scores = Json::object(), repairs = Json::object(), network = Json::object();
   for (const auto& [name, quality] : layer.scores) scores[name] = json_of(quality);
   for (const auto& [kind, ious] : layer.repair_by_kind) repairs[kind] = {{"iou_noisy", json_of(ious.first)}, {"iou_repaired", json_of(ious.second)}};
+  for (const auto& [budget, arms] : layer.network) network[budget] = json_of(arms);
   return {{"layer", layer.layer}, {"locations", layer.locations}, {"bad_frac", json_of(layer.bad_frac)}, {"iou_noisy", json_of(layer.iou_noisy)},
           {"iou_repaired", json_of(layer.iou_repaired)}, {"shift_residual_px", json_of(layer.shift_residual_px)}, {"repairs", repairs},
-          {"auroc_gain_of_model_free", json_of(layer.auroc_gain)}, {"tau_gain_of_model_free", json_of(layer.tau_gain)}, {"warnings", layer.warnings}, {"scores", scores}};
+          {"auroc_gain_of_model_free", json_of(layer.auroc_gain)}, {"tau_gain_of_model_free", json_of(layer.tau_gain)}, {"warnings", layer.warnings}, {"scores", scores}, {"network", network}};
 }
 
 std::string number(const DrawStatistic& statistic) {
@@ -47,6 +57,23 @@ std::string number(const DrawStatistic& statistic) {
   if (statistic.values.size() > 1) {
     std::snprintf(text, sizeof text, " +-%.3f", statistic.half_width());
     out += text;
+  }
+  return out;
+}
+
+/// A line an arm: IoU and gain at equal steps, then at equal epochs.
+std::string network_text(const LayerEvaluation& layer) {
+  if (layer.network.empty()) return "";
+  std::string out = "a network on these labels of train: IoU with the clean labels of test, and what it gains on another\n";
+  char line[256];
+  std::snprintf(line, sizeof line, "%-16s %-16s %-16s %-16s %-16s %s\n", "labels", "equal steps", "gain", "equal epochs", "gain", "on");
+  out += line;
+  const auto& steps = layer.network.at("steps");
+  const auto& epochs = layer.network.at("epochs");
+  for (std::size_t n = 0; n < steps.size(); ++n) {
+    std::snprintf(line, sizeof line, "%-16s %-16s %-16s %-16s %-16s %s\n", steps[n].first.c_str(), number(steps[n].second.iou).c_str(), number(steps[n].second.gain).c_str(),
+                  number(epochs[n].second.iou).c_str(), number(epochs[n].second.gain).c_str(), steps[n].second.rival.c_str());
+    out += line;
   }
   return out;
 }
@@ -74,6 +101,7 @@ std::string text_of(const LayerEvaluation& layer) {
   }
   if (!layer.auroc_gain.values.empty()) out += "the model-free signal adds " + number(layer.auroc_gain) + " AUROC and " + number(layer.tau_gain) + " tau to the models\n";
   for (const auto& warning : layer.warnings) out += warning + "\n";
+  out += network_text(layer);
   if (kinds.empty()) return out;
   out += "repaired labels: mean IoU " + number(layer.iou_noisy) + " before, " + number(layer.iou_repaired) + " after\n";
   for (const auto& [kind, ious] : kinds) out += "  " + kind + ": " + number(ious.first) + " before, " + number(ious.second) + " after\n";

@@ -206,15 +206,27 @@ void describe(V&& v, CurateModel& c) {
 }
 /// What is proposed in the layer <layer>_repaired; the layer itself stays.
 struct RepairConfig {
-  bool shift = true, add = true, remove = true;
+  bool shift = true, snap = true, add = true, remove = true;
   double pixels = 0;
 };
 template <class V>
 void describe(V&& v, RepairConfig& c) {
   v("shift", c.shift, "move objects onto what the models and the edges show");
+  v("snap", c.snap, "move outlines in or out to what the models and the edges show");
   v("add", c.add, "add predicted objects that the label lacks");
   v("remove", c.remove, "remove objects that no evidence supports");
   v("pixels", c.pixels, "take over pixels of which the models are this sure; 0 = none", between(0, 1));
+}
+/// What `curate --evaluate` trains on each kind of labels, as curate.model says; judged on test by the clean ones.
+struct EvaluateNetwork {
+  std::int64_t steps = 300, few = 45;
+  int epochs = 5;
+};
+template <class V>
+void describe(V&& v, EvaluateNetwork& c) {
+  v("steps", c.steps, "steps of each network where steps are equal", between(1, 100000));
+  v("epochs", c.epochs, "passes over its labels where epochs are equal", between(1, 10000));
+  v("few", c.few, "locations of the small sets: random, curated, clean", at_least(1));
 }
 /// Noise that `curate --evaluate` puts into the labels, which count as clean.
 struct EvaluateNoise {
@@ -222,6 +234,7 @@ struct EvaluateNoise {
   double noisy_frac = 0.6;
   int draws = 3;
   std::uint64_t seed = 1;
+  std::optional<EvaluateNetwork> network;
 };
 template <class V>
 void describe(V&& v, EvaluateNoise& c) {
@@ -229,6 +242,7 @@ void describe(V&& v, EvaluateNoise& c) {
   v("noisy_frac", c.noisy_frac, "share of locations that are damaged", between(0.05, 0.95));
   v("draws", c.draws, "draws of noise, each with models of its own", between(1, 100));
   v("seed", c.seed, "seed of the first draw");
+  v("network", c.network, "also train a network on noisy, curated, repaired and clean labels of train, and judge it on test");
 }
 struct CurateConfig {
   std::vector<std::string> layers, scores;

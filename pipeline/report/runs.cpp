@@ -45,7 +45,7 @@ ReportJson curve(const std::vector<ReportJson>& rows, const std::string& key) {
 ReportJson curves(const std::filesystem::path& file) {
   const auto rows = read_metrics(file);
   ReportJson out = ReportJson::array();
-  for (const char* key : {"loss", "iou_macro", "lr"}) {
+  for (const char* key : {"loss", "iou_macro", "feature_spread", "lr"}) {
     auto chart = curve(rows, key);
     if (!chart["series"].empty()) out.push_back(std::move(chart));
   }

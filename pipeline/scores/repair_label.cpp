@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "pipeline/scores/snap_outline.h"
+
 namespace tilewright::pipeline {
 namespace {
 
@@ -39,6 +41,21 @@ class Repair {
     out_.pixels = geometry::moved_parts(view(), parts, shifts);
   }
 
+  void snap_outlines() {
+    const auto parts = geometry::mask_parts(view());
+    const auto pixels = geometry::pixels_of_parts(parts);
+    for (std::size_t n = 0; n < pixels.size(); ++n) {
+      const auto& part = parts.parts[n];
+      const auto snapped = snap_outline(view(), pixels[n], foreground_, strength_, reach_px_);
+      if (snapped.gain < kLeastGain || mean_after(snapped.pixels, part.value, {}) < kUnseen) continue;
+      for (const auto i : pixels[n]) out_.pixels[static_cast<std::size_t>(i)] = 0;
+      for (const auto i : snapped.pixels) out_.pixels[static_cast<std::size_t>(i)] = part.value;
+      auto change = proposal(RepairKind::snap, part, {}, snapped.gain);
+      change.grown_px = snapped.grown_px;
+      out_.proposals.push_back(change);
+    }
+  }
+
   void remove_objects() {
     const auto parts = geometry::mask_parts(view());
     const auto pixels = geometry::pixels_of_parts(parts);
@@ -63,7 +80,7 @@ class Repair {
 
   void take_pixels(double confidence) {
     const auto classes = decided(model_);
-    RepairProposal changed{.kind = RepairKind::pixels, .value = 0, .col = 0, .row = 0, .area_px = 0, .shift = {}, .evidence = confidence};
+    RepairProposal changed{.kind = RepairKind::pixels, .value = 0, .col = 0, .row = 0, .area_px = 0, .shift = {}, .grown_px = 0, .evidence = confidence};
     for (std::size_t i = 0; i < classes.size(); ++i) {
       const auto p = static_cast<double>(model_.khw[static_cast<std::size_t>(planes_[classes[i]]) * model_.pixels() + i]);
       if (out_.pixels[i] == kIgnore || out_.pixels[i] == classes[i] || p <= confidence) continue;
@@ -80,7 +97,7 @@ class Repair {
   [[nodiscard]] LabelView view() const { return {width_, height_, out_.pixels}; }
 
   static RepairProposal proposal(RepairKind kind, const geometry::MaskPart& part, PixelShift shift, double evidence) {
-    return {kind, part.value, part.first_col, part.first_row, part.area_px, shift, evidence};
+    return {kind, part.value, part.first_col, part.first_row, part.area_px, shift, 0, evidence};
   }
 
   /// Of the whole label, {0, 0} unless it gains enough.
@@ -132,13 +149,14 @@ class Repair {
 }  // namespace
 
 std::string_view name(RepairKind kind) {
-  constexpr std::string_view kNames[] = {"shift", "add", "remove", "pixels"};
+  constexpr std::string_view kNames[] = {"shift", "snap", "add", "remove", "pixels"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
 RepairedLabel repair_label(const LabelView& label, const Probabilities& model, std::span<const float> strength, const RepairConfig& config, int reach_px) {
   Repair repair(label, model, strength, reach_px);
   if (config.shift) repair.shift_objects();
+  if (config.snap) repair.snap_outlines();
   if (config.remove) repair.remove_objects();
   if (config.add) repair.add_objects();
   if (config.pixels > 0) repair.take_pixels(config.pixels);

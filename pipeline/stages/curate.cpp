@@ -142,7 +142,7 @@ class LayerCurator {
       return;
     }
     const ScratchFolder scratch(in_.job.scratch() / ("curate-" + layer_));
-    const auto answers = answer_folds(in_, config_, plan, scratch.path(), context_);
+    const auto answers = answer_folds(in_, plan, scratch.path(), context_);
     auto found = score_by_model(views_, answers, scores, facts_, context_);
     std::size_t count = 0;
     for (const auto& [metric, values] : found) count += values.size();
@@ -152,7 +152,7 @@ class LayerCurator {
       for (const auto& sample : plan.samples.samples) asked.insert(sample.rows.front().location);
       if (const auto silent = asked.size() - iou->second.size(); silent > 0) report_.counts.emplace_back(layer_ + ".nothing_labelled_nor_predicted", static_cast<std::int64_t>(silent));
     }
-    const auto silent = silent_folds(plan, config_.folds, views_, answers, context_);
+    const auto silent = silent_folds(plan, views_, answers, context_);
     memory_.remember_warnings(silent);
     warn(silent);
     out_.metrics.merge(found);
@@ -166,7 +166,7 @@ class LayerCurator {
     if (!config_.repair) return "";
     char edges[40];
     std::snprintf(edges, sizeof edges, " %.17g", facts_.edge_scale);
-    return learn::json_of(*config_.repair).dump() + edges + " repair 1";
+    return learn::json_of(*config_.repair).dump() + edges + " repair 2";
   }
 
   [[nodiscard]] std::string repaired_layer() const { return layer_ + "_repaired"; }

@@ -7,6 +7,7 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <numeric>
 #include <set>
 
@@ -14,6 +15,7 @@
 #include "index/sample.h"
 #include "index/shard/shard_writer.h"
 #include "pipeline/scores/repair_label.h"
+#include "pipeline/stages/curate_effect.h"
 #include "pipeline/stages/curate_metrics.h"
 #include "pipeline/stages/curate_ranks.h"
 #include "pipeline/stages/curate_repair.h"
@@ -84,15 +86,7 @@ class LayerEvaluator {
 
   NoisyLabels damage(int draw, const std::filesystem::path& folder) {
     NoisyLabels out;
-    std::vector<shard::MemberSpec> members;
-    for (const auto& item : clean_.items()) {
-      const auto label = clean_.label(item.mask);
-      members.push_back({item.location_id, item.location_id + "." + out_.layer + ".npy", shard::DType::u8, {1, label.height, label.width}, ""});
-    }
-    const auto file = folder / "noisy-000000.tar";
-    shard::ShardWriter writer(file, members);
-    for (const auto n : all_) {
-      context_.check_stop();
+    out.places = write_masks(folder / "noisy-000000.tar", all_, [&](std::size_t n) {
       const auto& item = clean_.items()[n];
       const auto label = clean_.label(item.mask);
       const auto seed = index::sample_hash(item.location_id, config_.evaluate.seed + static_cast<std::uint64_t>(draw));
@@ -108,15 +102,33 @@ class LayerEvaluator {
       row.shift = damaged.shift;
       row.amount = damaged.amount;
       row.iou_noisy = label_iou(damaged.pixels, label.pixels).value_or(1);
-      writer.put(n, std::as_bytes(std::span(damaged.pixels)));
       out.rows.emplace(item.location_id, row);
+      return std::move(damaged.pixels);
+    });
+    return out;
+  }
+
+  /// Masks of `items` (numbers into those of clean_) in a shard of their own.
+  MaskPlaces write_masks(const std::filesystem::path& file, const std::vector<std::size_t>& items, const std::function<std::vector<std::uint8_t>(std::size_t)>& pixels) const {
+    std::vector<shard::MemberSpec> members;
+    for (const auto n : items) {
+      const auto& item = clean_.items()[n];
+      const auto label = clean_.label(item.mask);
+      members.push_back({item.location_id, item.location_id + "." + out_.layer + ".npy", shard::DType::u8, {1, label.height, label.width}, ""});
+    }
+    shard::ShardWriter writer(file, members);
+    for (std::size_t m = 0; m < items.size(); ++m) {
+      context_.check_stop();
+      const auto mask = pixels(items[m]);
+      writer.put(m, std::as_bytes(std::span(mask)));
     }
     const auto written = writer.publish();
-    for (const auto n : all_) {
-      const auto& member = written.members[n];
-      out.places[clean_.items()[n].location_id] = {file.string(), member.name, member.offset, member.length, member.sha256};
+    MaskPlaces places;
+    for (std::size_t m = 0; m < items.size(); ++m) {
+      const auto& member = written.members[m];
+      places[clean_.items()[items[m]].location_id] = {file.string(), member.name, member.offset, member.length, member.sha256};
     }
-    return out;
+    return places;
   }
 
   void run_draw(int draw) {
@@ -126,12 +138,15 @@ class LayerEvaluator {
     auto metrics = score_without_model(views, wanted_scores(config_, false), facts_, all_, context_);
     const auto by_model = wanted_scores(config_, true);
     auto facts = facts_;
+    MaskPlaces repaired;
+    const auto seed = config_.model.seed + static_cast<std::uint64_t>(draw);
     if (!by_model.empty() || config_.repair) {
-      const auto plan = plan_folds(in_, config_, out_.layer, noisy.places);
-      const auto answers = answer_folds(in_, config_, plan, scratch.path(), context_);
+      auto plan = plan_folds(in_, config_, out_.layer, noisy.places);
+      plan.run.seed = seed;
+      const auto answers = answer_folds(in_, plan, scratch.path(), context_);
       metrics.merge(score_by_model(views, answers, by_model, facts, context_));
-      for (const auto& text : silent_folds(plan, config_.folds, views, answers, context_)) out_.warnings.push_back(text + " (draw " + std::to_string(draw + 1) + ")");
-      if (config_.repair) judge_repairs(views, answers, noisy);
+      for (const auto& text : silent_folds(plan, views, answers, context_)) out_.warnings.push_back(text + " (draw " + std::to_string(draw + 1) + ")");
+      if (config_.repair) repaired = judge_repairs(views, answers, noisy, scratch.path());
     }
     const auto weights = weights_of(config_);
     auto of_models = weights;
@@ -143,6 +158,7 @@ class LayerEvaluator {
     if (!combined.empty()) metrics["combined"] = std::move(combined);
     if (!combined_models.empty()) metrics["combined_models"] = std::move(combined_models);
     for (const auto& [metric, values] : metrics) judge(metric, values, noisy);
+    if (config_.evaluate.network) judge_network(noisy, repaired, metrics, seed, scratch);
     finish_draw(noisy);
   }
 
@@ -173,17 +189,45 @@ class LayerEvaluator {
     }
   }
 
-  void judge_repairs(const LabelledViews& views, const FoldAnswers& answers, NoisyLabels& noisy) {
+  /// Places of all labels after repair, those without a proposal as they were.
+  MaskPlaces judge_repairs(const LabelledViews& views, const FoldAnswers& answers, NoisyLabels& noisy, const std::filesystem::path& folder) {
     std::vector<double> residuals;
     for (auto& [id, row] : noisy.rows) row.iou_repaired = row.iou_noisy;
-    for (const auto& item : repair_items(views, answers, *config_.repair, facts_, context_)) {
+    std::map<std::string, std::vector<std::uint8_t>> repaired;
+    for (auto& item : repair_items(views, answers, *config_.repair, facts_, context_)) {
       auto& row = noisy.rows.at(item.location_id);
       row.iou_repaired = label_iou(item.label.pixels, clean_.label(clean_places_.at(item.location_id)).pixels).value_or(1);
       if (row.kind == name(LabelDamage::shift)) add_residuals(views.label(noisy.places.at(item.location_id)), item.label, row.shift, residuals);
+      if (config_.evaluate.network) repaired.emplace(item.location_id, std::move(item.label.pixels));
     }
-    if (residuals.empty()) return;
     std::sort(residuals.begin(), residuals.end());
-    out_.shift_residual_px.values.push_back(residuals[residuals.size() / 2]);
+    if (!residuals.empty()) out_.shift_residual_px.values.push_back(residuals[residuals.size() / 2]);
+    if (repaired.empty()) return {};
+    std::vector<std::size_t> items;
+    for (const auto n : all_)
+      if (repaired.contains(clean_.items()[n].location_id)) items.push_back(n);
+    auto places = write_masks(folder / "repaired-000000.tar", items, [&](std::size_t n) { return std::move(repaired.at(clean_.items()[n].location_id)); });
+    places.insert(noisy.places.begin(), noisy.places.end());
+    return places;
+  }
+
+  void judge_network(const NoisyLabels& noisy, const MaskPlaces& repaired, const Metrics& metrics, std::uint64_t seed, const ScratchFolder& scratch) {
+    std::set<std::string> train;
+    for (const auto& location : index::locations(in_.manifest))
+      if (location.split.value_or("") == "train" && noisy.places.contains(location.location_id)) train.insert(location.location_id);
+    const auto ranks = metrics.find("combined");
+    if (ranks == metrics.end()) throw Error::config("curate: evaluate.network takes the best labels by combined, but no score with a weight is computed; add model_iou or edge_agreement to curate.scores");
+    const auto few = std::to_string(config_.evaluate.network->few);
+    const auto arms = label_arms(train, noisy.places, clean_places_, repaired, ranks->second, config_.evaluate.network->few, seed);
+    for (const auto& [budget, scores] : arm_scores(in_, config_, out_.layer, arms, clean_, clean_places_, seed, scratch, context_)) {
+      auto& rows = out_.network[budget];
+      if (rows.empty())
+        for (const auto& arm : arms) rows.push_back({arm.name, {.iou = {}, .gain = {}, .rival = arm.name == "all_noisy" ? "" : arm.name == "curated_" + few ? "random_" + few : "all_noisy"}});
+      for (auto& [arm, quality] : rows) {
+        quality.iou.values.push_back(scores.at(arm));
+        if (!quality.rival.empty()) quality.gain.values.push_back(scores.at(arm) - scores.at(quality.rival));
+      }
+    }
   }
 
   /// How far each object still lies beside its place; what no proposal moves keeps its whole shift.

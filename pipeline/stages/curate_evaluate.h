@@ -36,6 +36,12 @@ struct ScoreQuality {
   std::map<std::string, DrawStatistic> auroc_by_kind;   ///< bad ones of the kind against all that are not bad
 };
 
+/// Of one kind of labels: the network's IoU on the clean labels of test, and that IoU less what its rival reaches in the same draw.
+struct ArmQuality {
+  DrawStatistic iou, gain;
+  std::string rival;                                     ///< all_noisy, or random_N of curated_N; "" = none
+};
+
 struct LayerEvaluation {
   std::string layer;
   std::int64_t locations = 0;
@@ -44,6 +50,7 @@ struct LayerEvaluation {
   std::map<std::string, std::pair<DrawStatistic, DrawStatistic>> repair_by_kind;   ///< IoU of noisy and repaired labels
   DrawStatistic shift_residual_px;                       ///< median over the objects of shifted locations
   DrawStatistic auroc_gain, tau_gain;                    ///< of combined over combined_models: what the model-free signal adds
+  std::map<std::string, std::vector<std::pair<std::string, ArmQuality>>> network;   ///< by budget, in the order of arms
   std::vector<NoiseRow> ledger;
   std::vector<std::string> warnings;                     ///< of models that learned nothing, by draw
 };

@@ -99,7 +99,7 @@ std::vector<learn::ClassInfo> write_dataset(const StageInput& in, const FoldPlan
   return dataset.target.classes;
 }
 
-void ask(const StageInput& in, const CurateConfig& config, const std::filesystem::path& folder, const RunContext& context) {
+void ask(const StageInput& in, const FoldPlan& plan, const std::filesystem::path& folder, const RunContext& context) {
   learn::FoldsRequest request;
   request.workspace = in.workspace;
   request.dataset = folder / "dataset.json";
@@ -107,8 +107,8 @@ void ask(const StageInput& in, const CurateConfig& config, const std::filesystem
   request.folds = folder / "folds.tsv";
   request.output_shard = folder / "folds.tar";
   request.scratch_folder = folder / "models";
-  request.run = run_config(config.model);
-  request.fold_count = config.folds;
+  request.run = plan.run;
+  request.fold_count = plan.fold_count;
   run_learn("folds", learn::json_of(request).dump(2), folder, "curate", context);
 }
 
@@ -122,14 +122,29 @@ std::map<std::pair<std::string, std::int64_t>, std::string> hashes_of(const inde
   return out;
 }
 
-std::string key_of(const StageInput& in, const CurateConfig& config, const FoldPlan& plan, const MaskPlaces& masks) {
+std::string key_of(const StageInput& in, const FoldPlan& plan, const MaskPlaces& masks) {
   const auto hashes = hashes_of(in.manifest, masks);
   shard::Sha256 key;
-  key.update(learn::json_of(run_config(config.model)).dump() + plan.source + "\n" + plan.dataset.normalize + "\n" + std::to_string(config.folds) + "\n");
+  key.update(learn::json_of(plan.run).dump() + plan.source + "\n" + plan.dataset.normalize + "\n" + std::to_string(plan.fold_count) + "\n");
   for (const auto& sample : plan.samples.samples)
     for (const auto& row : sample.rows)
       key.update(row.sample + " " + std::to_string(plan.fold_of.at(row.location)) + " " + hashes.at({row.shard, row.offset}) + " " + hashes.at({row.mask_shard, row.mask_offset}) + "\n");
   return shard::hex(key.finish());
+}
+
+FoldPlan start_plan(const StageInput& in, const CurateConfig& config, const std::string& layer) {
+  FoldPlan plan{.layer = layer, .source = curate_model_source(in.job), .dataset = {}, .samples = {}, .fold_of = {}, .run = run_config(config.model), .key = ""};
+  plan.dataset = dataset_config(in, layer, plan.source);
+  plan.samples = choose_samples(in.job, in.manifest, plan.dataset);
+  return plan;
+}
+
+void take_mask(Sample& sample, const index::MemberPlace& mask) {
+  for (auto& row : sample.rows) {
+    row.mask_shard = mask.shard;
+    row.mask_offset = mask.byte_offset;
+    row.mask_length = mask.byte_length;
+  }
 }
 
 }  // namespace
@@ -145,26 +160,39 @@ std::string curate_source(const Job& job) { return job.curate->source.value_or(j
 std::string curate_model_source(const Job& job) { return job.curate->model.source.value_or(curate_source(job)); }
 
 FoldPlan plan_folds(const StageInput& in, const CurateConfig& config, const std::string& layer, const MaskPlaces& masks) {
-  FoldPlan plan{.layer = layer, .source = curate_model_source(in.job), .dataset = {}, .samples = {}, .fold_of = {}, .key = ""};
-  plan.dataset = dataset_config(in, layer, plan.source);
-  plan.samples = choose_samples(in.job, in.manifest, plan.dataset);
+  auto plan = start_plan(in, config, layer);
   if (plan.samples.samples.empty())
     throw Error::failed("curate: no location has both a mask of " + layer + " and a view of " + plan.source + "; check the layer's extent, or name curate: source");
-  for (auto& sample : plan.samples.samples)
-    for (auto& row : sample.rows) {
-      const auto& mask = masks.at(row.location);
-      row.mask_shard = mask.shard;
-      row.mask_offset = mask.byte_offset;
-      row.mask_length = mask.byte_length;
-    }
+  for (auto& sample : plan.samples.samples) take_mask(sample, masks.at(sample.rows.front().location));
+  plan.fold_count = config.folds;
   plan.fold_of = folds_of(in, plan.samples, config.folds);
-  plan.key = key_of(in, config, plan, masks);
+  plan.key = key_of(in, plan, masks);
   return plan;
 }
 
-FoldAnswers answer_folds(const StageInput& in, const CurateConfig& config, const FoldPlan& plan, const std::filesystem::path& folder, const RunContext& context) {
+FoldPlan plan_network(const StageInput& in, const CurateConfig& config, const std::string& layer, const MaskPlaces& train, const MaskPlaces& test) {
+  auto plan = start_plan(in, config, layer);
+  auto all = std::move(plan.samples.samples);
+  plan.samples.samples.clear();
+  bool has_test = false;
+  for (auto& sample : all) {
+    const bool is_test = sample.part == "test";
+    if (!is_test && sample.part != "train") continue;
+    const auto& masks = is_test ? test : train;
+    const auto mask = masks.find(sample.rows.front().location);
+    if (mask == masks.end()) continue;
+    take_mask(sample, mask->second);
+    plan.fold_of[mask->first] = is_test ? 0 : plan.fold_count;
+    has_test |= is_test;
+    plan.samples.samples.push_back(std::move(sample));
+  }
+  if (!has_test) throw Error::config("curate: evaluate.network is judged on test, but no location of test has a mask of " + layer + "; raise split.fractions.test or take smaller blocks");
+  return plan;
+}
+
+FoldAnswers answer_folds(const StageInput& in, const FoldPlan& plan, const std::filesystem::path& folder, const RunContext& context) {
   const auto classes = write_dataset(in, plan, folder, context);
-  ask(in, config, folder, context);
+  ask(in, plan, folder, context);
   return {plan, classes, folder / "folds.tar"};
 }
 
@@ -175,6 +203,7 @@ FoldAnswers::FoldAnswers(const FoldPlan& plan, const std::vector<learn::ClassInf
   for (auto& entry : shard::scan_tar(shard)) entries.emplace(entry.member, entry);
   for (const auto& sample : plan.samples.samples) {
     const auto& row = sample.rows.front();
+    if (plan.fold_of.at(row.location) == plan.fold_count) continue;
     const auto found = entries.find(row.location + "." + row.view + ".prob.npy");
     if (found == entries.end()) throw Error::failed("curate: tilewright-learn gave no prediction of " + row.sample + " in " + shard.string());
     places_[row.location].emplace_back(found->second.offset, found->second.length);

@@ -21,8 +21,10 @@ struct FoldPlan {
   std::string layer, source;
   DatasetConfig dataset;
   SampleSet samples;                 ///< of all parts, with the masks to be scored
-  std::map<std::string, int> fold_of;
-  std::string key;                   ///< hash of all that the answers depend on
+  std::map<std::string, int> fold_of;   ///< fold_count: trains every model, asked of none
+  int fold_count = 1;
+  learn::RunConfig run;
+  std::string key;                   ///< hash of all that the answers depend on; "" = nobody keeps them
 };
 
 /// All locations of train, val and test that have a mask and a view of the model's source; a location's fold is that
@@ -30,6 +32,10 @@ struct FoldPlan {
 /// manifest. Pixels are scaled as the job's dataset of this source and layer says; without one, floats of one band
 /// (elevation) per sample, other sources by their statistics.
 FoldPlan plan_folds(const StageInput& in, const CurateConfig& config, const std::string& layer, const MaskPlaces& masks);
+
+/// One network: trained on the locations of `train`, asked of those of the split's test that `test` has a mask of.
+/// Throws Error::config where there is none.
+FoldPlan plan_network(const StageInput& in, const CurateConfig& config, const std::string& layer, const MaskPlaces& train, const MaskPlaces& test);
 
 /// Answers of trained models, read in place from the shard that `tilewright-learn` wrote.
 class FoldAnswers {
@@ -49,8 +55,8 @@ class FoldAnswers {
   std::map<std::string, std::vector<std::pair<std::int64_t, std::int64_t>>> places_;   ///< offset, length
 };
 
-/// Trains the models in `folder` (it needs config.folds small UNets) and opens their answers.
-FoldAnswers answer_folds(const StageInput& in, const CurateConfig& config, const FoldPlan& plan, const std::filesystem::path& folder, const RunContext& context);
+/// Trains the plan's models in `folder` and opens their answers.
+FoldAnswers answer_folds(const StageInput& in, const FoldPlan& plan, const std::filesystem::path& folder, const RunContext& context);
 
 /// `normalize` of the job's first dataset that has just this source and this target.
 std::optional<std::string> curate_normalize(const Job& job, const std::string& layer, const std::string& source);

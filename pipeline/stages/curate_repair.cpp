@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -42,6 +43,8 @@ index::LabelObjectRow object_of(const std::string& layer, const std::string& loc
   char detail[160];
   if (proposal.kind == RepairKind::shift)
     std::snprintf(detail, sizeof detail, "pixel %d,%d: moved %d east, %d south; gain %.2f", proposal.col, proposal.row, proposal.shift.dx, proposal.shift.dy, proposal.evidence);
+  else if (proposal.kind == RepairKind::snap)
+    std::snprintf(detail, sizeof detail, "pixel %d,%d: outline moved %d pixels %s; gain %.2f", proposal.col, proposal.row, std::abs(proposal.grown_px), proposal.grown_px > 0 ? "out" : "in", proposal.evidence);
   else
     std::snprintf(detail, sizeof detail, "pixel %d,%d: %lld pixels, probability %.2f", proposal.col, proposal.row, static_cast<long long>(proposal.area_px), proposal.evidence);
   index::LabelObjectRow row;
@@ -50,6 +53,7 @@ index::LabelObjectRow object_of(const std::string& layer, const std::string& loc
   if (proposal.value != 0) row.object_class = proposal.value;
   row.rule = std::string(name(proposal.kind));
   if (proposal.kind == RepairKind::shift) row.offset_m = proposal.shift.length() * res_m;
+  if (proposal.kind == RepairKind::snap) row.offset_m = proposal.grown_px * res_m;
   row.status = proposal.kind == RepairKind::remove ? "rejected" : "repaired";
   row.reason = detail;
   return row;

@@ -49,8 +49,8 @@ std::vector<std::string> silence_of(const std::string& layer, const std::vector<
   return out;
 }
 
-std::vector<std::string> silent_folds(const FoldPlan& plan, int folds, const LabelledViews& views, const FoldAnswers& answers, const RunContext& context) {
-  std::vector<FoldPixels> counts(static_cast<std::size_t>(folds));
+std::vector<std::string> silent_folds(const FoldPlan& plan, const LabelledViews& views, const FoldAnswers& answers, const RunContext& context) {
+  std::vector<FoldPixels> counts(static_cast<std::size_t>(plan.fold_count));
   std::mutex mutex;
   each_answered(views, answers, context, [&](std::size_t n, const LabelView& label, const Probabilities& model) {
     const auto classes = decided(model);

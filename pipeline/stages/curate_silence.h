@@ -13,7 +13,7 @@ inline constexpr const char* kWarning = "warning: ";   ///< begins a note that t
 
 /// A warning for each fold whose models decide one class everywhere although its labels have others, or never decide a class
 /// that makes up a hundredth of the labelled pixels there: which fold, which share, and what to do. 255 counts nowhere.
-std::vector<std::string> silent_folds(const FoldPlan& plan, int folds, const LabelledViews& views, const FoldAnswers& answers, const RunContext& context);
+std::vector<std::string> silent_folds(const FoldPlan& plan, const LabelledViews& views, const FoldAnswers& answers, const RunContext& context);
 
 /// Warnings from counts of pixels by class, one pair a fold; the names are those of the classes.
 struct FoldPixels {

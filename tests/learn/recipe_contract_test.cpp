@@ -335,6 +335,29 @@ TEST(Classify, ProbesTrainTheHeadOnStandardizedFeatures) {
   EXPECT_THROW(make_recipe(run, dataset()), Error);
 }
 
+TEST(Mae, AFloorKeepsFlatTokensFromAskingForTheirNoise) {
+  torch::manual_seed(3);
+  const auto flat = 0.01 * torch::randn({2, 3, 64}), rich = torch::randn({2, 3, 64}) * 2;
+  const auto plain = [](const torch::Tensor& t) { return (t.var(-1, true, true) + 1e-6).sqrt(); };
+  EXPECT_TRUE(torch::equal(target_scale(flat, 0), plain(flat)));
+  EXPECT_TRUE(torch::equal(target_scale(rich, 0.5), plain(rich)));
+  EXPECT_TRUE(torch::allclose(target_scale(flat, 0.5), torch::full({2, 3, 1}, std::sqrt(0.25 + 1e-6))));
+
+  auto run = config_of({"mae", "vit"});
+  const auto loss_of = [&](double floor, const torch::Tensor& image) {
+    run.model.noise_floor = floor;
+    auto batch = batch_of(1);
+    batch.image_nchw = image;
+    return make_recipe(run, dataset())->loss(batch, {}).item<double>();
+  };
+  const auto image = batch_of(1).image_nchw;
+  EXPECT_EQ(loss_of(0, image), loss_of(1e-3, image)) << "tokens that vary stay as they were";
+  const auto noise = 1 + 1e-3 * image / image.std();
+  EXPECT_GT(loss_of(0, noise), 1) << "noise is asked for as if it were land";
+  const auto calm = loss_of(1, noise);
+  EXPECT_LT(calm, loss_of(0, noise) - 0.9) << "flat targets are near 0";
+}
+
 TEST(Maskfeat, PredictsEachOfItsTargets) {
   const auto loss_of = [](const std::string& target, bool norm_pix) {
     auto run = config_of({"maskfeat", "vit"});

@@ -18,6 +18,7 @@
 #include "index/shard/shard_reader.h"
 #include "learn/config/json.h"
 #include "learn/train/evaluator.h"
+#include "learn/train/feature_spread.h"
 #include "learn/train/run_record.h"
 #include "learn/train/safetensors.h"
 #include "tests/learn/small_run.h"
@@ -346,7 +347,39 @@ TEST(Trainer, TrainsWithoutLabels) {
     request.run.model = testing::tiny_vit();
     request.run.epochs = 3, request.run.batch = 6, request.run.loss.queue = 10;
     expect_equal_after_stop(request, 3);
+    for (const auto& row : rows_of(request.run_folder)) {
+      const bool is_spread = row.value("part", "") == "val" && recipe != "mae" && recipe != "maskfeat";
+      EXPECT_EQ(row.contains("feature_spread"), is_spread) << recipe;
+      if (is_spread) EXPECT_GT(row["feature_spread"].get<double>(), kCollapsed) << recipe;
+    }
   }
+}
+
+TEST(FeatureSpread, IsOneForAllDirectionsAndNoneForOne) {
+  torch::manual_seed(1);
+  FeatureSpread spread, one, halves;
+  for (int i = 0; i < 4; ++i) spread.add(torch::randn({500, 16}) * (i + 1));
+  EXPECT_NEAR(spread.value(), 1, 0.02) << "lengths do not count";
+  EXPECT_EQ(one.value(), 0);
+  for (int i = 1; i < 4; ++i) one.add(torch::full({3, 16}, i));
+  EXPECT_NEAR(one.value(), 0, 1e-6);
+  halves.add(torch::tensor({{1.0F, 0.0F}, {0.0F, 1.0F}}));  // each dimension 0 and 1: 0.5 * sqrt(2)
+  EXPECT_NEAR(halves.value(), std::sqrt(0.5), 1e-6);
+}
+
+TEST(Trainer, SaysThatAContrastiveRunHasCollapsed) {
+  const ScratchFolder workspace;
+  testing::write_tiny_dataset(workspace.path(), {.views = 2, .has_masks = false, .mode = "pairs"});
+  auto request = segment_request(workspace.path(), "collapsed");
+  request.run.recipe = "simclr";
+  request.run.model = testing::tiny_vit();
+  request.run.optimizer = {.name = "sgd", .lr = 1e-3, .weight_decay = 1000};  // nothing is left of the weights
+  request.run.epochs = 1, request.run.batch = 6;
+  std::string said;
+  LearnContext context;
+  context.say = [&](const std::string& text) { said += text + "\n"; };
+  run_train(request, context);
+  EXPECT_THAT(said, HasSubstr("warning: the encoder gives all images nearly one vector"));
 }
 
 TEST(Trainer, TrainsTwoSensorsAndResumes) {

@@ -475,14 +475,14 @@ TEST(Repair, LeavesACleanLabelAndIgnoredPixelsAlone) {
   EXPECT_TRUE(repair_label(clean.label.view(), clean.model(), strength_of(clean), {}, 8).proposals.empty());
   auto unknown = boxes({}, kTown);
   std::fill(unknown.label.pixels.begin(), unknown.label.pixels.end(), std::uint8_t{255});
-  EXPECT_EQ(repair_label(unknown.label.view(), unknown.model(), {}, {.shift = true, .add = true, .remove = true, .pixels = 0.8}, 8).pixels, unknown.label.pixels);
+  EXPECT_EQ(repair_label(unknown.label.view(), unknown.model(), {}, {.shift = true, .snap = true, .add = true, .remove = true, .pixels = 0.8}, 8).pixels, unknown.label.pixels);
 }
 
 TEST(Repair, DoesOnlyWhatIsAskedFor) {
   auto one = boxes({{24, 33}}, kTown);
-  const RepairConfig nothing{.shift = false, .add = false, .remove = false, .pixels = 0};
+  const RepairConfig nothing{.shift = false, .snap = false, .add = false, .remove = false, .pixels = 0};
   EXPECT_EQ(repair_label(one.label.view(), one.model(), {}, nothing, 8).pixels, one.label.pixels);
-  const RepairConfig pixels{.shift = false, .add = false, .remove = false, .pixels = 0.8};
+  const RepairConfig pixels{.shift = false, .snap = false, .add = false, .remove = false, .pixels = 0.8};
   const auto repaired = repair_label(one.label.view(), one.model(), {}, pixels, 8);
   EXPECT_EQ(repaired.pixels, boxes(kTown, {}).label.pixels);
   ASSERT_EQ(repaired.proposals.size(), 1U);

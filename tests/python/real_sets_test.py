@@ -175,6 +175,34 @@ class RealSets(unittest.TestCase):
         self.assertEqual(one(manifest, "select count(*) from tile where status = 'ok' and band_count = 3")[0], 126)
         self.assertEqual({r for r, in manifest.execute("select distinct resampled from view")}, {0, 1})
         self.assertTrue((workspace / "runs/unet/weights.safetensors").exists())
+        self.check_kampala_buildings(manifest, workspace)
+
+    def check_kampala_buildings(self, manifest, workspace):
+        """Every labelled pixel as rasterio burns the footprints on the location's own grid; 255 beyond their hull."""
+        import io
+
+        import numpy as np
+        from rasterio.features import rasterize
+        from rasterio.transform import from_origin
+        from rasterio.warp import transform_geom
+
+        self.assertEqual(one(manifest, "select count(*), sum(status = 'rejected') from label_object where layer = 'buildings'"), (108, 0))
+        footprints = json.loads((DATA / "B-kampala-building-chips/buildings.geojson").read_text())["features"]
+        shapes = [(transform_geom("EPSG:4326", "EPSG:3857", f["geometry"], precision=-1), 1) for f in footprints]
+        known = wrong = buildings = unknown = 0
+        rows = manifest.execute("select shard, byte_offset, byte_length, ulx, uly, res_m from mask join location using (location_id) where layer = 'buildings' and shard is not null")
+        for shard, offset, length, ulx, uly, res in rows:
+            with open(workspace / shard, "rb") as file:
+                file.seek(offset)
+                mask = np.load(io.BytesIO(file.read(length)))[0]
+            burnt = rasterize(shapes, mask.shape, transform=from_origin(ulx, uly, res, res), dtype="uint8")
+            known += (mask != 255).sum()
+            unknown += (mask == 255).sum()
+            buildings += (mask == 1).sum()
+            wrong += ((mask != burnt) & (mask != 255)).sum()
+        self.assertGreater(buildings, 100000)
+        self.assertGreater(unknown, 0, "beyond the hull of the footprints nothing is known")
+        self.assertLessEqual(wrong, known * 1e-5, "but for centres on a border")
 
     def test_enmap_names_empty_bands_and_finds_its_lattice(self):
         manifest, _ = run("enmap_potsdam")

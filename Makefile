@@ -12,7 +12,7 @@ help:
 	@echo "make test      set up, build, run all tests but the slow and gpu ones"
 	@echo "make build     set up and build both programs (build/dev/bin)"
 	@echo "make daily     the tests again under AddressSanitizer and UBSan, and the slow ones"
-	@echo "make bench     figures against peers (docs/benchmarks.md); after make bench-torch also against Python torch (4 GB)"
+	@echo "make bench     figures against peers (docs/benchmarks.md); after make bench-torch also against Python torch and TorchGeo (5 GB)"
 	@echo "make tidy      clang-tidy; make install PREFIX=... ; make deps ; make deps-learn ; make clean-all"
 
 deps:

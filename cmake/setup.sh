@@ -84,15 +84,16 @@ bench_cleanlab() {
   echo "$wanted" >.deps/bench-cleanlab/installed.txt
 }
 
-# Python torch of LibTorch's version, for comparing steps of training: 4 GB with its libraries.
+# Python torch of LibTorch's version, for comparing steps of training, and TorchGeo for chips: 5 GB with their libraries.
 bench_torch() {
   local wanted
-  wanted=$(grep -o '^torch==[0-9.]*' cmake/torch-requirements.txt)
+  wanted="$(grep -o '^torch==[0-9.]*' cmake/torch-requirements.txt) torchvision==0.26.0 torchgeo==0.8.1 requests rasterio==1.4.4"
   [ "$(cat .deps/bench-torch/installed.txt 2>/dev/null)" = "$wanted" ] && return 0
   rm -rf .deps/bench-torch
   python3 -m venv .deps/bench-torch
-  say "installing Python torch under .deps/bench-torch"
-  .deps/bench-torch/bin/pip install -q --disable-pip-version-check "$wanted" numpy
+  say "installing Python torch and TorchGeo under .deps/bench-torch"
+  # shellcheck disable=SC2086
+  .deps/bench-torch/bin/pip install -q --disable-pip-version-check $wanted numpy
   echo "$wanted" >.deps/bench-torch/installed.txt
 }
 

@@ -2,6 +2,7 @@
 // The loops for every processor, and the choice between them.
 #include "learn/data/scale_pixels.h"
 
+#include "geometry/isa.h"
 #include "learn/data/pixel_loops.h"
 
 namespace tilewright::learn {
@@ -9,8 +10,9 @@ namespace {
 
 const PixelKernels& kernels() {
 #if defined(__x86_64__)
-  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
-  if (has_avx2) return kAvx2Pixels;
+  const auto isa = geometry::isa_of_this_run();
+  if (isa == geometry::Isa::avx512) return kAvx512Pixels;
+  if (isa == geometry::Isa::avx2) return kAvx2Pixels;
 #endif
   return kScalarPixels;
 }

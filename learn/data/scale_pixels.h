@@ -34,7 +34,7 @@ struct PixelKernels {
 };
 extern const PixelKernels kScalarPixels;
 #if defined(__x86_64__)
-extern const PixelKernels kAvx2Pixels;  ///< only where the processor has AVX2
+extern const PixelKernels kAvx2Pixels, kAvx512Pixels;  ///< only where the processor has them
 #endif
 
 }  // namespace tilewright::learn

@@ -25,13 +25,41 @@ void copy_values(const std::byte* from, std::size_t stride, std::int64_t count, 
   for (std::int64_t k = 0; k < count; ++k) target[k] = source[static_cast<std::size_t>(k) * stride];
 }
 
+typedef std::uint16_t Eight __attribute__((vector_size(16)));
+
+/// `Low` of 0: a0 b0 a1 b1 a2 b2 a3 b3; of 4: the upper halves.
+template <int Low>
+Eight interleaved(Eight a, Eight b) {
+  return __builtin_shufflevector(a, b, Low, Low + 8, Low + 1, Low + 9, Low + 2, Low + 10, Low + 3, Low + 11);
+}
+
+/// Four samples of 16 bits a pixel, eight pixels together; returns the pixels done.
+std::int64_t split_fours(const std::uint16_t* from, std::int64_t count, std::uint16_t* const (&planes)[4]) {
+  std::int64_t k = 0;
+  for (; k + 8 <= count; k += 8, from += 32) {
+    Eight pixels[4];   // two pixels each
+    std::memcpy(pixels, from, sizeof pixels);
+    // Twice interleaved, samples of one kind stand together: a0 a1 a2 a3 b0 b1 b2 b3.
+    const Eight even = interleaved<0>(pixels[0], pixels[1]), odd = interleaved<4>(pixels[0], pixels[1]);
+    const Eight even2 = interleaved<0>(pixels[2], pixels[3]), odd2 = interleaved<4>(pixels[2], pixels[3]);
+    const Eight ab = interleaved<0>(even, odd), cd = interleaved<4>(even, odd), ab2 = interleaved<0>(even2, odd2), cd2 = interleaved<4>(even2, odd2);
+    const Eight split[4] = {__builtin_shufflevector(ab, ab2, 0, 1, 2, 3, 8, 9, 10, 11), __builtin_shufflevector(ab, ab2, 4, 5, 6, 7, 12, 13, 14, 15),
+                            __builtin_shufflevector(cd, cd2, 0, 1, 2, 3, 8, 9, 10, 11), __builtin_shufflevector(cd, cd2, 4, 5, 6, 7, 12, 13, 14, 15)};
+    for (std::size_t c = 0; c < 4; ++c) std::memcpy(planes[c] + k, &split[c], sizeof split[c]);
+  }
+  return k;
+}
+
 /// A row of pixels with `Samples` samples each, to one plane a sample.
 template <class T, std::size_t Samples>
 void split_row(const std::byte* from, std::int64_t count, std::byte* to, std::size_t plane_bytes) {
   const T* __restrict source = reinterpret_cast<const T*>(from);
   const auto plane = [&](std::size_t c) { return reinterpret_cast<T*>(to + c * plane_bytes); };
   T *__restrict a = plane(0), *__restrict b = plane(1), *__restrict c = plane(2), *__restrict d = plane(Samples - 1);
-  for (std::int64_t k = 0; k < count; ++k, source += Samples) {
+  std::int64_t k = 0;
+  if constexpr (sizeof(T) == 2 && Samples == 4) k = split_fours(source, count, {a, b, c, d});
+  source += k * static_cast<std::int64_t>(Samples);
+  for (; k < count; ++k, source += Samples) {
     a[k] = source[0], b[k] = source[1], c[k] = source[2];
     if constexpr (Samples == 4) d[k] = source[3];
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "pipeline/scores/label_scores.h"
@@ -43,6 +44,19 @@ class Grid {
  private:
   const LabelView& label_;
 };
+
+/// Calls use(i) for each byte that is not 0, in order; most are 0, so eight are looked at together.
+template <class Use>
+void each_set(const std::vector<std::uint8_t>& bytes, const Use& use) {
+  for (std::size_t begin = 0; begin < bytes.size(); begin += sizeof(std::uint64_t)) {
+    const auto count = std::min(sizeof(std::uint64_t), bytes.size() - begin);
+    std::uint64_t some = 0;
+    std::memcpy(&some, bytes.data() + begin, count);
+    if (some == 0) continue;
+    for (std::size_t i = begin; i < begin + count; ++i)
+      if (bytes[i] != 0) use(i);
+  }
+}
 
 }  // namespace
 
@@ -87,11 +101,10 @@ std::optional<double> edge_agreement(std::span<const float> gradient, const Labe
   const auto edges = score_kernels().edges(gradient.data(), label.pixels.data(), label.width, label.height, most_at_most(scale / 2), boundary.data(), near.data());
   double on_boundary = 0;
   std::int64_t count = 0;
-  for (std::size_t i = 0; i < boundary.size(); ++i) {
-    if (boundary[i] == 0) continue;
+  each_set(boundary, [&](std::size_t i) {
     ++count;
     on_boundary += scale > 0 ? std::min(1.0, static_cast<double>(gradient[i]) / scale) : 0;
-  }
+  });
   if (count == 0) return std::nullopt;
   return on_boundary / static_cast<double>(count) + (edges.steep > 0 ? static_cast<double>(edges.steep_near) / static_cast<double>(edges.steep) : 0);
 }

@@ -65,6 +65,7 @@ class Lanes {
     load(to, part);
   }
   [[nodiscard]] TILEWRIGHT_LANES Ints is_class(std::size_t k) const { return in_.class_ids[k] == kNoClass ? Ints{} : label_ == static_cast<std::int32_t>(in_.class_ids[k]); }
+  [[nodiscard]] TILEWRIGHT_LANES Ints label() const { return label_; }
   [[nodiscard]] TILEWRIGHT_LANES Ints is_known() const { return label_ != std::int32_t{kNoClass}; }
   /// Probability of the label's own class, and where there is one.
   TILEWRIGHT_LANES Ints own(Floats& s) const {
@@ -207,31 +208,35 @@ FlaggedPixels flagged_loop(const LabelledPlanes& in, const float* thresholds) {
 }
 
 std::int64_t overlap_loop(const LabelledPlanes& in, ClassPixelCount* counts) {
-  std::int64_t strange = 0;
+  std::int64_t known = 0, with_plane = 0;
   std::fill_n(counts, in.classes, ClassPixelCount{});
   for (std::size_t block = 0; block < in.pixels; block += kBlock) {
-    const auto end = std::min(block + kBlock, in.pixels);
-    Ints best[kBlock / kLanes], other{};
-    for (std::size_t at = block; at < end; at += kLanes) {
-      const Lanes lanes(in, at);
-      best[(at - block) / kLanes] = lanes.best();
-      Ints has_plane{};
-      for (std::size_t k = 0; k < in.classes; ++k) has_plane |= lanes.is_class(k);
-      other -= lanes.is_known() & ~has_plane;
+    const auto vectors = (std::min(block + kBlock, in.pixels) - block + kLanes - 1) / kLanes;
+    Ints label[kBlock / kLanes], best[kBlock / kLanes], here{};   // best: -1 where the label is not known
+    for (std::size_t v = 0; v < vectors; ++v) {
+      const Lanes lanes(in, block + v * kLanes);
+      const Ints is_known = lanes.is_known();
+      label[v] = lanes.label();
+      best[v] = lanes.best() | ~is_known;
+      here -= is_known;
     }
-    for (std::size_t j = 0; j < kLanes; ++j) strange += other[j];
+    known += static_cast<std::int64_t>(sum_of(here, kLanes));
     for (std::size_t k = 0; k < in.classes; ++k) {
-      Ints both{}, either{};
-      for (std::size_t at = block; at < end; at += kLanes) {
-        const Lanes lanes(in, at);
-        const Ints own = lanes.is_class(k), decided = (best[(at - block) / kLanes] == static_cast<std::int32_t>(k)) & lanes.is_known();
-        both -= own & decided;
-        either -= own | decided;
+      const Ints id = Ints{} + (in.class_ids[k] == kNoClass ? -1 : static_cast<std::int32_t>(in.class_ids[k])), plane = Ints{} + static_cast<std::int32_t>(k);
+      Ints own{}, decided{}, both{};
+      for (std::size_t v = 0; v < vectors; ++v) {
+        const Ints is_own = label[v] == id, is_decided = best[v] == plane;
+        own -= is_own;
+        decided -= is_decided;
+        both -= is_own & is_decided;
       }
-      for (std::size_t j = 0; j < kLanes; ++j) counts[k].both += both[j], counts[k].either += either[j];
+      const auto owns = static_cast<std::int64_t>(sum_of(own, kLanes)), boths = static_cast<std::int64_t>(sum_of(both, kLanes));
+      counts[k].both += boths;
+      counts[k].either += owns + static_cast<std::int64_t>(sum_of(decided, kLanes)) - boths;
+      with_plane += owns;
     }
   }
-  return strange;
+  return known - with_plane;
 }
 
 /// As std::hypot of floats: by way of doubles; what is not finite is 0.

@@ -42,6 +42,9 @@ index::Split split_of_table(const StageInput& in, const SplitTable& table, const
                         "; its column " + table.key + " must name files of the sources");
   report.counts.emplace_back("unlisted", by_table.unlisted);
   report.counts.emplace_back("contradicted", by_table.contradicted);
+  if (!by_table.without_file.empty())
+    report.notes.push_back(std::to_string(by_table.without_file.size()) + " of " + std::to_string(by_table.rows) + " names in " + table.file +
+                           " are of no file of the sources, such as " + by_table.without_file.front());
   // Whoever is not listed takes no part in the audit.
   std::vector<index::SplitLocation> listed;
   std::vector<index::SplitAssignment> parts;

@@ -51,14 +51,15 @@ PartOfFile read_table(const Job& job, const SplitTable& table) {
   return parts;
 }
 
-/// Parts of tiles by any of their files.
-PartOfFile parts_of_tiles(const StageInput& in, const PartOfFile& part_of_file) {
+/// Parts of tiles by any of their files; `used` gets the names of the table that a file has.
+PartOfFile parts_of_tiles(const StageInput& in, const PartOfFile& part_of_file, std::set<std::string>& used) {
   PartOfFile parts;
   for (const auto& file : index::tile_files(in.manifest)) {
     for (const auto& name : names_of_file(file.path)) {
       const auto found = part_of_file.find(name);
       if (found == part_of_file.end()) continue;
       parts.emplace(file.tile_id, found->second);
+      used.insert(name);
       break;
     }
   }
@@ -100,8 +101,13 @@ std::string csv_cell(const std::string& text) {
 }
 
 TableSplit split_by_table(const StageInput& in, const SplitTable& table, const std::vector<index::SplitLocation>& locations) {
-  const auto part_of_tile = parts_of_tiles(in, read_table(in.job, table));
+  const auto part_of_file = read_table(in.job, table);
+  std::set<std::string> used;
+  const auto part_of_tile = parts_of_tiles(in, part_of_file, used);
   TableSplit split;
+  split.rows = static_cast<std::int64_t>(part_of_file.size());
+  for (const auto& [name, part] : part_of_file)
+    if (!used.contains(name)) split.without_file.push_back(name);
   for (const auto& location : locations) {
     std::set<std::string> parts;
     for (const auto& tile : location.tile_ids)

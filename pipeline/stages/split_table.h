@@ -13,6 +13,8 @@ namespace tilewright::pipeline {
 
 struct TableSplit {
   std::vector<index::SplitAssignment> of;  ///< parallel to the locations; part "" where no file is listed
+  std::int64_t rows = 0;                   ///< names in the table
+  std::vector<std::string> without_file;   ///< of them, those that no file of the sources has
   std::int64_t unlisted = 0;               ///< locations of which no tile is in the table
   std::int64_t contradicted = 0;           ///< tiles of several parts: the location becomes guard
 };

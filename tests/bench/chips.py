@@ -3,8 +3,8 @@
 
 Both sides get the same list of windows in a file, run as one process each that makes the same bytes (uint16, C x H x W), and
 time their own work without the start of the process. Every chip is compared before a row is timed; rounds then alternate, and
-the median of their ratios counts. The peer of all rows but the first takes TorchGeo's path (its wheel needs torch): an open
-reader a file, a WarpedVRT where the CRS differs, `rasterio.merge` for each sample.
+the median of their ratios counts. The peer `merge` takes TorchGeo's path without its dataset: an open reader a file, a WarpedVRT where
+the CRS differs, `rasterio.merge` for each sample. TorchGeo itself is measured where `make bench-torch` has installed it.
 """
 import argparse
 import json
@@ -28,6 +28,7 @@ SIZE, BANDS, STEP, HOME, ZONE, SLICE = 264, 4, 10, 32633, 32632, 64
 CACHE_MB = 64
 DATES = 12
 CHIP_BYTES = SIZE * SIZE * BANDS * 2
+TORCHGEO_PYTHON = Path(__file__).resolve().parents[2] / ".deps/bench-torch/bin/python"
 
 
 def corner(scene):
@@ -112,7 +113,23 @@ def merge_warped(files, windows, tolerance=0.125):
         yield rasterio.merge.merge([vrts[n]], bounds=(col * STEP, -(row + SIZE) * STEP, (col + SIZE) * STEP, -row * STEP), res=STEP)[0]
 
 
-PEERS = {"read": read_windows, "merge": merge_samples, "warp": merge_warped, "exact-warp": lambda files, windows: merge_warped(files, windows, 1e-3)}
+def torchgeo_samples(files, windows, epsg=HOME):
+    """RasterDataset as its users make it. The number of a scene is its year, so that a sample asks for one scene of the stack."""
+    import pandas
+    from torchgeo.datasets import RasterDataset
+
+    class Scenes(RasterDataset):
+        filename_glob, filename_regex, date_format = "scene_*.tif", r"scene_(?P<date>\d\d)", "%y"
+
+    dataset = Scenes(paths=[str(file) for file in files], crs=f"EPSG:{epsg}", res=(STEP, STEP))
+    years = [slice(pandas.Timestamp(2000 + n, 1, 1), pandas.Timestamp(2000 + n, 12, 31)) for n in range(len(files))]
+    for n, col, row in windows:
+        west, north = corner(n) if epsg == HOME else (0, 0)
+        west, north = west + col * STEP, north - row * STEP
+        yield dataset[west:west + SIZE * STEP, north - SIZE * STEP:north, years[n]]["image"].numpy()
+
+
+PEERS = {"torchgeo": torchgeo_samples, "torchgeo-warp": lambda files, windows: torchgeo_samples(files, windows, ZONE), "read": read_windows, "merge": merge_samples, "warp": merge_warped, "exact-warp": lambda files, windows: merge_warped(files, windows, 1e-3)}
 
 
 def run_peer(name, folder, list_file, out):
@@ -124,9 +141,9 @@ def run_peer(name, folder, list_file, out):
         start = time.perf_counter()
         for data in PEERS[name](files, windows):
             sample = np.ascontiguousarray(data)
-            chips, total = chips + 1, total + sample.nbytes
+            chips, total = chips + 1, total + 2 * sample.size   # of TorchGeo, float32: the pixels as they lie in the files
             if out:
-                file.write(sample)
+                file.write(sample.astype(np.uint16))
         seconds = time.perf_counter() - start
     print(json.dumps({"seconds": seconds, "chips": chips, "bytes": total}))
 
@@ -146,13 +163,14 @@ class Row:
         return run(self.bench, "cut", self.folder, self.threads, SIZE, CACHE_MB, self.epsg, self.list, *out)
 
     def theirs(self, peer, *out):
-        return run(sys.executable, __file__, "--peer", peer, self.folder, self.list, *out)
+        return run(TORCHGEO_PYTHON if peer.startswith("torchgeo") else sys.executable, __file__, "--peer", peer, self.folder, self.list, *out)
 
     def write(self, windows):
         self.list.write_text("".join(f"{n} {col} {row}\n" for n, col, row in windows))
 
     def compare(self):
-        """All chips, a slice of the list at a time. Warped ones may round otherwise, by one."""
+        """All chips, a slice of the list at a time. Warped ones may round otherwise, by one; those of TorchGeo are warped to a grid
+        of its own, then moved onto that of the samples by the nearest pixel, so that only their size is looked at."""
         a, b = self.folder / "ours.bin", self.folder / "theirs.bin"
         for begin in range(0, len(self.windows), SLICE):
             part = self.windows[begin:begin + SLICE]
@@ -161,6 +179,8 @@ class Row:
             self.theirs("exact-warp" if self.peer == "warp" else self.peer, b)
             mine, other = np.fromfile(a, np.uint16), np.fromfile(b, np.uint16)
             assert mine.nbytes == other.nbytes == len(part) * CHIP_BYTES, f"{self.name}: {mine.nbytes} and {other.nbytes} bytes for {len(part)} chips"
+            if self.peer == "torchgeo-warp":
+                continue
             apart = np.abs(mine.astype(np.int32) - other)
             assert apart.max() <= (1 if self.epsg else 0), f"{self.name}: a pixel differs by {apart.max()}, {np.count_nonzero(apart)} of {apart.size} differ"
         a.unlink()
@@ -195,13 +215,34 @@ def measure(bin_folder, folder, rounds=5, scenes=4, edge=4096):
     stack = folder / "dates"
     stack.mkdir()
     make_scenes(stack, DATES, edge // 2)
-    rows.append(Row(bench, stack, f"{DATES} dates of overlapping windows, 2 threads, place by place", dates_list(DATES, edge // 2), "merge", threads=2))
+    dates = f"{DATES} dates of overlapping windows, 2 threads, place by place"
+    rows.append(Row(bench, stack, dates, dates_list(DATES, edge // 2), "merge", threads=2))
+    if has_torchgeo():
+        rows += [
+            Row(bench, folder, "same grid, 2 threads against TorchGeo", grid, "torchgeo", threads=2),
+            Row(bench, folder, "other zone, bilinear, 2 threads against TorchGeo", warp_list(scenes, edge), "torchgeo-warp", threads=2, epsg=ZONE),
+            Row(bench, folder, "an epoch of random windows, 2 threads against TorchGeo in the order of the list", some, "torchgeo", threads=2),
+            Row(bench, stack, dates + ", against TorchGeo", dates_list(DATES, edge // 2), "torchgeo", threads=2),
+        ]
+    else:
+        print(f"(no TorchGeo in {TORCHGEO_PYTHON.parent}: make bench-torch)", file=sys.stderr)
     table = {row.name: row.measure(rounds) for row in rows}
-    limits = [run(bench, "limit", folder, 2) for _ in range(rounds)]
-    needed = (edge // SIZE * SIZE) ** 2 / edge**2  # of the pixels of a scene
-    table["limit"] = {"ours": table[rows[0].name]["ours"], "peer": statistics.median(l["bytes"] / l["seconds"] for l in limits) / CHIP_BYTES * needed}
-    table["limit"]["ratio"] = table["limit"]["ours"] / table["limit"]["peer"]
+    table["limit"] = measure_limit(rows[0], rounds, (edge // SIZE * SIZE) ** 2 / edge**2)
     return table
+
+
+def has_torchgeo():
+    return TORCHGEO_PYTHON.exists() and subprocess.run([TORCHGEO_PYTHON, "-c", "import torchgeo.datasets"], capture_output=True).returncode == 0
+
+
+def measure_limit(row, rounds, needed):
+    """The codec alone decodes whole scenes, of which the row's chips cover the share `needed`; rounds alternate."""
+    row.write(row.windows)
+    pairs = []
+    for _ in range(rounds):
+        mine, limit = row.ours(), run(row.bench, "limit", row.folder, row.threads)
+        pairs.append((mine["chips"] / mine["seconds"], limit["bytes"] / limit["seconds"] / CHIP_BYTES * needed))
+    return {"ours": statistics.median(a for a, _ in pairs), "peer": statistics.median(b for _, b in pairs), "ratio": statistics.median(a / b for a, b in pairs)}
 
 
 def rows(bin_folder, folder):
@@ -209,7 +250,8 @@ def rows(bin_folder, folder):
     folder.mkdir()
     table = measure(bin_folder, folder)
     limit = table.pop("limit")
-    out = [("chips, " + name, row["ours"], "chips/s", row["peer"], "one process each, equal chips") for name, row in table.items()]
+    out = [("chips, " + name, row["ours"], "chips/s", row["peer"], "one process each, chips of equal size" if "bilinear, 2 threads against TorchGeo" in name else "one process each, equal chips")
+           for name, row in table.items()]
     return out + [("chips, same grid, share of the codec", limit["ours"], "chips/s", limit["peer"], "reading and DEFLATE alone, 2 threads")]
 
 

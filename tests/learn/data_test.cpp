@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "geometry/error.h"
+#include "geometry/isa.h"
 #include "learn/data/augment.h"
 #include "learn/data/counter_random.h"
 #include "learn/data/loader.h"
@@ -296,7 +297,8 @@ TEST(ScalePixels, FollowTheFormulaOnEveryProcessor) {
       {1000.5, 1 / 321.0}, {-25, 1 / 25.0, 0, 1}, {}, {0.1, 3e-3, -0.5, 0.25}};
   std::vector<const PixelKernels*> variants = {&kScalarPixels};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) variants.push_back(&kAvx2Pixels);
+  if (geometry::is_supported(geometry::Isa::avx2)) variants.push_back(&kAvx2Pixels);
+  if (geometry::is_supported(geometry::Isa::avx512)) variants.push_back(&kAvx512Pixels);
 #endif
   constexpr std::size_t kCount = 1037;  // no multiple of a vector or of a block
   CounterRandom random{11};

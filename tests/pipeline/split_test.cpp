@@ -9,7 +9,9 @@ namespace tilewright::pipeline {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class SplitStage : public ::testing::Test {
  protected:
@@ -105,7 +107,11 @@ TEST_F(SplitStage, TableNamesFilesByNameStemOrPath) {
   add_locations(4, 2);
   bench_.write_text("labels.csv", "\xEF\xBB\xBF\"file\",note,split\r\nscene_0,\"a, b\",train\r\ndata:scene_1.tif,,validate\nscene_2.tif,,test\n");
   bench_.job.split->table = SplitTable{.file = "labels.csv", .parts = {{"validate", "val"}}};
-  const auto report = run();
+  auto report = run();
+  EXPECT_THAT(report.notes, Not(Contains(HasSubstr("of no file of the sources"))));
+  bench_.write_text("labels.csv", "\xEF\xBB\xBF\"file\",note,split\r\nscene_0,\"a, b\",train\r\ndata:scene_1.tif,,validate\nscene_2.tif,,test\nscene_7.tif,,test\n");
+  report = run();
+  EXPECT_THAT(report.notes, Contains("1 of 4 names in labels.csv are of no file of the sources, such as scene_7.tif"));
   EXPECT_EQ(count_of(report, "train"), 2);
   EXPECT_EQ(count_of(report, "val"), 2);
   EXPECT_EQ(count_of(report, "test"), 2);

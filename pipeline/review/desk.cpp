@@ -28,7 +28,7 @@ WorkspaceLock lock_for_review(const Job& job) {
     return WorkspaceLock(workspace);
   } catch (const Error& error) {  // the same, with what it means here
     throw Error(error.kind(),
-                std::string("review: ") + error.what() +
+                std::string(error.what()) +
                     " (verdicts are kept in the workspace, by one program at a time)");
   }
 }
@@ -72,7 +72,7 @@ std::vector<std::string> layers_to_review(const Job& job, const index::Manifest&
     if (there.contains(layer) && std::find(out.begin(), out.end(), layer) == out.end())
       out.push_back(layer);
   if (out.empty())
-    throw Error::config("review: the workspace " + job.workspace().string() +
+    throw Error::config("the workspace " + job.workspace().string() +
                         " has no layer with masks; run: tilewright label " +
                         job.file.filename().string());
   return out;

@@ -120,7 +120,7 @@ ClassPixels ReviewPixels::mask(const index::MemberPlace& place) {
   const auto array = reader_.array(place);
   const auto& shape = array.header.shape;
   if (array.header.dtype != shard::DType::u8 || shape.size() != 3 || shape[0] != 1)
-    throw Error::failed("review: the mask " + place.member + " in " + place.shard +
+    throw Error::failed("the mask " + place.member + " in " + place.shard +
                         " is not uint8 (1, H, W); run: tilewright verify");
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(array.data.data());
   return {

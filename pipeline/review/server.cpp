@@ -286,7 +286,7 @@ ReviewServer::ReviewServer(ReviewDesk& desk, int port) : state_(std::make_unique
   else
     state_->port = state_->server.bind_to_port(kLoopback, port) ? port : -1;
   if (state_->port <= 0)
-    throw Error::failed("review: the port " +
+    throw Error::failed("the port " +
                         (port == 0 ? std::string("(a free one)") : std::to_string(port)) + " of " +
                         kLoopback +
                         " cannot be taken: another program uses it, or it may not be used; name "
@@ -311,7 +311,7 @@ void ReviewServer::run(const std::stop_token& stop) {
     state_->server.stop();
   });
   if (!state_->server.listen_after_bind() && !stop.stop_requested())
-    throw Error::failed("review: the server on " + address() +
+    throw Error::failed("the server on " + address() +
                         " ended unexpectedly; start it again, verdicts are kept");
 }
 

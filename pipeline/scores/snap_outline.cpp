@@ -12,7 +12,7 @@ namespace tilewright::pipeline {
 namespace {
 
 constexpr double kEdgeWeight = 0.5;
-constexpr int kRingPx = 2;
+constexpr int kBandPx = 2;
 constexpr std::int64_t kLeastShare = 8;
 
 struct Sums {
@@ -47,7 +47,7 @@ struct Cut {
 }  // namespace
 
 SnappedOutline snap_outline(const LabelView& label, std::span<const std::int32_t> part, std::span<const float> foreground, std::span<const float> strength, int reach_px) {
-  const int most = reach_px + kRingPx;
+  const int most = reach_px + kBandPx;
   const Cut cut(label, part, most);
   std::vector<std::uint32_t> own(cut.size(), 0);
   for (const auto i : part) own[static_cast<std::size_t>(i / label.width - cut.top) * static_cast<std::size_t>(cut.width) + static_cast<std::size_t>(i % label.width - cut.left)] = 1;
@@ -69,7 +69,7 @@ SnappedOutline snap_outline(const LabelView& label, std::span<const std::int32_t
   };
   const auto contrast = [&](int move) {
     const auto edge = sums_of(move, move + 1);
-    return sums_of(-most, move).mean() - sums_of(move + 1, move + kRingPx).mean() + (edge.count == 0 ? 0 : kEdgeWeight * edge.strength / static_cast<double>(edge.count));
+    return sums_of(move - kBandPx + 1, move).mean() - sums_of(move + 1, move + kBandPx).mean() + (edge.count == 0 ? 0 : kEdgeWeight * edge.strength / static_cast<double>(edge.count));
   };
   SnappedOutline out;
   const double before = contrast(0);

@@ -17,8 +17,9 @@ struct SnappedOutline {
 };
 
 /// Of all outlines at most `reach_px` inside or outside of that of `part` (pixels of one object, ascending), the one with
-/// the best contrast: mean `foreground` probability inside less that of a ring of 2 px around it, and half of the mean
-/// `strength` of edges under it (empty: none). Distances are Euclidean, between pixel centres; ties go to the least move. It grows
+/// the best contrast: mean `foreground` probability of the 2 px inside it less that of the 2 px outside, and half of the mean
+/// `strength` of edges on both sides of it (empty: none). Bands of equal width, because probabilities fall off slowly: against
+/// all of the inside, the best outline would lie too far out. Distances are Euclidean, between pixel centres; ties go to the least move. It grows
 /// onto background only, and never shrinks below an eighth of its area.
 SnappedOutline snap_outline(const LabelView& label, std::span<const std::int32_t> part, std::span<const float> foreground, std::span<const float> strength, int reach_px);
 

@@ -27,6 +27,7 @@ struct TinySpec {
   std::string normalize = "standard", mode = "each";
   std::uint64_t seed = 1;
   int lone_location = -1;  ///< its second view is missing: a row without a shard (mode all)
+  bool is_flat = false;    ///< one image for all
   int nan_sample = -1;  ///< float32 data with a NaN in this sample of train; uint16 otherwise
 };
 
@@ -69,7 +70,8 @@ inline TinySample draw_sample(const TinySpec& spec, int location, int view) {
   for (int c = 0; c < spec.channels; ++c)
     for (const auto inside : sample.mask)
       sample.image.push_back(
-          static_cast<float>(std::floor((inside ? 44000 : 20000) + 3000 * noise.normal() + 500 * c +
+          static_cast<float>(std::floor((inside && !spec.is_flat ? 44000 : 20000) +
+                                        (spec.is_flat ? 0 : 3000) * noise.normal() + 500 * c +
                                         (spec.target != "mask" && location % 2 == 1 ? 12000 : 0))));
   return sample;
 }

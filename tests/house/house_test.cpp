@@ -70,7 +70,7 @@ const std::vector<Room>& include_table() {
       {"index/shard/", with_values({"index/shard/"}), {"openssl/"}},
       {"pipeline/", {"geometry/", "index/", "pipeline/", "learn/config/"},
        {"gdal", "ogr", "cpl_", "tbb/", "oneapi/", "CLI/", "yaml-cpp/", "nlohmann/", "spdlog/", "kainjow/", "SQLiteCpp/", "sqlite3.h", "proj.h", "boost/math/", "httplib.h"}},
-      {"learn/", with_values({"learn/", "index/shard/"}), {"torch/", "ATen/", "c10/", "nlohmann/", "caffe2/"}},
+      {"learn/", with_values({"learn/", "index/shard/", "geometry/isa.h"}), {"torch/", "ATen/", "c10/", "nlohmann/", "caffe2/"}},
       {"learn/config/", with_values({"learn/config/", "index/shard/"}), {"nlohmann/"}},
   };
   return table;

@@ -122,6 +122,15 @@ class Slovenia(unittest.TestCase):
         dataset = json.loads((workspace / "datasets/multilabel/dataset.json").read_text())
         self.assertEqual(dataset["target"]["kind"], "classes")
         self.assertIn("forest", {c["name"] for c in dataset["target"]["classes"]})
+        self.check_multilabel_run(manifest, workspace, values["landuse_classes"])
+
+    def check_multilabel_run(self, manifest, workspace, classes):
+        """Hits and misses of each class add up to the windows of test that have it."""
+        test = json.loads((workspace / "runs/covered/evaluation.json").read_text())["parts"]["test"]
+        having = Counter(c for location, in manifest.execute("select location_id from location where split = 'test'") for c in json.loads(classes[location]))
+        self.assertEqual({c["id"]: c["hits"] + c["misses"] for c in test["classes"]}, {c["id"]: having[c["id"]] for c in test["classes"]})
+        self.assertGreater(sum(having.values()), test["samples"], "some windows have several classes")
+        self.assertTrue(0 <= test["f1_micro"] <= 1)
 
 
 class EnmapPoints(unittest.TestCase):

@@ -2,6 +2,7 @@
 // Do the edges of a label lie on edges of the image or the elevation?
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -45,16 +46,14 @@ class Grid {
   const LabelView& label_;
 };
 
-/// Calls use(i) for each byte that is not 0, in order; most are 0, so eight are looked at together.
+/// Calls use(i) for each byte that is 1, in order; the others are 0, and most of them are, so eight are looked at together.
 template <class Use>
 void each_set(const std::vector<std::uint8_t>& bytes, const Use& use) {
+  static_assert(std::endian::native == std::endian::little);
   for (std::size_t begin = 0; begin < bytes.size(); begin += sizeof(std::uint64_t)) {
-    const auto count = std::min(sizeof(std::uint64_t), bytes.size() - begin);
     std::uint64_t some = 0;
-    std::memcpy(&some, bytes.data() + begin, count);
-    if (some == 0) continue;
-    for (std::size_t i = begin; i < begin + count; ++i)
-      if (bytes[i] != 0) use(i);
+    std::memcpy(&some, bytes.data() + begin, std::min(sizeof some, bytes.size() - begin));
+    for (; some != 0; some &= some - 1) use(begin + static_cast<std::size_t>(std::countr_zero(some)) / 8);
   }
 }
 
@@ -95,10 +94,11 @@ std::vector<std::int32_t> boundary_pixels(const LabelView& label) {
 }
 
 std::optional<double> edge_agreement(std::span<const float> gradient, const LabelView& label, double scale) {
-  thread_local std::vector<std::uint8_t> boundary, near;
+  thread_local std::vector<std::uint8_t> boundary, near, row;
   boundary.resize(label.pixels.size());
   near.resize(label.pixels.size());
-  const auto edges = score_kernels().edges(gradient.data(), label.pixels.data(), label.width, label.height, most_at_most(scale / 2), boundary.data(), near.data());
+  row.resize(static_cast<std::size_t>(label.width));
+  const auto edges = score_kernels().edges(gradient.data(), label.pixels.data(), label.width, label.height, most_at_most(scale / 2), boundary.data(), near.data(), row.data());
   double on_boundary = 0;
   std::int64_t count = 0;
   each_set(boundary, [&](std::size_t i) {

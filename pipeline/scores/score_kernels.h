@@ -43,8 +43,8 @@ struct ScoreKernels {
   /// Fills `counts` (one a plane); returns the pixels that are neither ignored nor of a class with a plane.
   std::int64_t (*overlaps)(const LabelledPlanes&, ClassPixelCount* counts);
   void (*gradient)(const float* band, int width, int height, float* out);
-  /// `boundary`: 1 where a label pixel has another value beside it that is not ignored; `near`: scratch of the same size.
-  EdgePixels (*edges)(const float* gradient, const std::uint8_t* label, int width, int height, float steep_above, std::uint8_t* boundary, std::uint8_t* near);
+  /// `boundary`: 1 where a label pixel has another value beside it that is not ignored; scratch: `near` of the same size, `row` of one row.
+  EdgePixels (*edges)(const float* gradient, const std::uint8_t* label, int width, int height, float steep_above, std::uint8_t* boundary, std::uint8_t* near, std::uint8_t* row);
 };
 
 /// Those for the instructions of this run (TILEWRIGHT_ISA).

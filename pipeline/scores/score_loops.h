@@ -239,11 +239,11 @@ std::int64_t overlap_loop(const LabelledPlanes& in, ClassPixelCount* counts) {
   return known - with_plane;
 }
 
-/// As std::hypot of floats: by way of doubles; what is not finite is 0.
+/// The root of a sum of squares of floats, right to an ulp; what is not finite is 0.
 void gradient_row(const float* __restrict own, const float* __restrict up, const float* __restrict down, int width, float rows, float* __restrict out) {
   const auto at = [&](int left, int right, int col, float columns) {
     const float dx = (own[right] - own[left]) * columns, dy = (down[col] - up[col]) * rows;
-    const float g = static_cast<float>(__builtin_sqrt(static_cast<double>(dx) * static_cast<double>(dx) + static_cast<double>(dy) * static_cast<double>(dy)));
+    const float g = __builtin_sqrtf(dx * dx + dy * dy);
     return g <= 3.402823466e+38F ? g : 0.0F;
   };
   out[0] = width > 1 ? at(0, 1, 0, 1) : at(0, 0, 0, 0);
@@ -272,38 +272,53 @@ void boundary_row(const std::uint8_t* __restrict own, const std::uint8_t* __rest
   if (width > 1) out[width - 1] = at(width - 1, own[width - 2], own[width - 1]);
 }
 
-/// 1 where a labelled pixel lies within two columns, in one row.
-void near_in_row(const std::uint8_t* __restrict own, int width, std::uint8_t* __restrict out) {
-  for (int col = 2; col < width - 2; ++col)
-    out[col] = static_cast<std::uint8_t>(is_labelled(own[col - 2]) | is_labelled(own[col - 1]) | is_labelled(own[col]) | is_labelled(own[col + 1]) | is_labelled(own[col + 2]));
+/// 1 where a labelled pixel lies within two columns, in one row; `labelled` holds `width` bytes.
+void near_in_row(const std::uint8_t* __restrict own, int width, std::uint8_t* __restrict labelled, std::uint8_t* __restrict out) {
+  for (int col = 0; col < width; ++col) labelled[col] = is_labelled(own[col]);
+  for (int col = 2; col < width - 2; ++col) out[col] = static_cast<std::uint8_t>(labelled[col - 2] | labelled[col - 1] | labelled[col] | labelled[col + 1] | labelled[col + 2]);
   const auto slowly = [&](int col) {
     out[col] = 0;
-    for (int c = std::max(0, col - 2); c <= std::min(width - 1, col + 2); ++c) out[col] |= is_labelled(own[c]);
+    for (int c = std::max(0, col - 2); c <= std::min(width - 1, col + 2); ++c) out[col] |= labelled[c];
   };
   for (int col = 0; col < std::min(2, width); ++col) slowly(col);
   for (int col = std::max(2, width - 2); col < width; ++col) slowly(col);
 }
 
-EdgePixels edge_loop(const float* gradient, const std::uint8_t* label, int width, int height, float steep_above, std::uint8_t* boundary, std::uint8_t* near) {
+/// Of a row: 0 = not known, 1 = known, 3 = and near the label.
+void weigh_row(const std::uint8_t* __restrict own, const std::uint8_t* const (&near)[5], int width, std::uint8_t* __restrict out) {
+  const std::uint8_t *__restrict a = near[0], *__restrict b = near[1], *__restrict c = near[2], *__restrict d = near[3], *__restrict e = near[4];
+  for (int col = 0; col < width; ++col) {
+    const auto is_near = static_cast<std::uint8_t>(a[col] | b[col] | c[col] | d[col] | e[col]);
+    out[col] = static_cast<std::uint8_t>(own[col] == kNoClass ? 0 : 1 + 2 * is_near);
+  }
+}
+
+/// Of one row, its pixels weighed.
+EdgePixels steep_weights(const float* __restrict gradient, const std::uint8_t* __restrict weights, int width, float steep_above) {
+  std::int32_t known = 0, all = 0;   // all: known + 2 * near
+  for (int col = 0; col < width; ++col) {
+    const std::int32_t is_steep = gradient[col] > steep_above;   // no branch: it would keep the loop from becoming vectors
+    const std::int32_t steep = -is_steep & weights[col];
+    known += steep & 1;
+    all += steep;
+  }
+  return {known, (all - known) / 2};
+}
+
+EdgePixels edge_loop(const float* gradient, const std::uint8_t* label, int width, int height, float steep_above, std::uint8_t* boundary, std::uint8_t* near, std::uint8_t* row_scratch) {
   const auto offset = [&](int row) { return static_cast<std::ptrdiff_t>(row) * width; };
   for (int row = 0; row < height; ++row) {
     boundary_row(label + offset(row), label + offset(std::max(0, row - 1)), label + offset(std::min(height - 1, row + 1)), width, boundary + offset(row));
-    near_in_row(label + offset(row), width, near + offset(row));
+    near_in_row(label + offset(row), width, row_scratch, near + offset(row));
   }
   EdgePixels out;
   for (int row = 0; row < height; ++row) {
     const std::uint8_t* rows[5];
     for (int d = -2; d <= 2; ++d) rows[d + 2] = near + offset(std::clamp(row + d, 0, height - 1));
-    const auto* own = label + offset(row);
-    const auto* g = gradient + offset(row);
-    int steep = 0, inside = 0;
-    for (int col = 0; col < width; ++col) {
-      const int is_steep = (g[col] > steep_above) & (own[col] != kNoClass);
-      steep += is_steep;
-      inside += is_steep & (rows[0][col] | rows[1][col] | rows[2][col] | rows[3][col] | rows[4][col]);
-    }
-    out.steep += steep;
-    out.steep_near += inside;
+    weigh_row(label + offset(row), rows, width, row_scratch);
+    const auto weights = steep_weights(gradient + offset(row), row_scratch, width, steep_above);
+    out.steep += weights.steep;
+    out.steep_near += weights.steep_near;
   }
   return out;
 }

@@ -15,9 +15,9 @@ using enum ScoreNeeds;
 
 /// name, needs, smaller is better, version, function, meaning
 constexpr std::array kScores{
-    ScoreRow{"edge_agreement", image, false, 1, edge_agreement_of, "label edges lie on edges of image or elevation, [0, 2]"},
+    ScoreRow{"edge_agreement", image, false, 2, edge_agreement_of, "label edges lie on edges of image or elevation, [0, 2]"},
     ScoreRow{"height_step", image, false, 1, height_step_of, "the lowest object stands above its ring, in the band's unit"},
-    ScoreRow{"shift_edges_px", image, true, 1, shift_edges_of, "length of the shift that brings the label onto edges, pixels"},
+    ScoreRow{"shift_edges_px", image, true, 2, shift_edges_of, "length of the shift that brings the label onto edges, pixels"},
     ScoreRow{"clipped_frac", label, true, 1, clipped_frac_of, "share of labelled area in objects that the window or the extent cuts"},
     ScoreRow{"model_iou", model, false, 2, model_iou_of, "IoU with the out-of-fold prediction"},
     ScoreRow{"softmin", model, false, 2, softmin_of, "soft minimum of the probability of the label"},

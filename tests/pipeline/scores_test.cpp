@@ -136,20 +136,20 @@ TEST(Kernels, EdgesAreThoseOfTheirDefinitionAtEverySize) {
     const auto at = [width = width](int col, int row) { return static_cast<std::size_t>(row * width + col); };
     const auto n = static_cast<std::size_t>(width * height);
     std::vector<float> band(n), gradient(n);
-    std::vector<std::uint8_t> label(n), boundary(n), near(n);
+    std::vector<std::uint8_t> label(n), boundary(n), near(n), scratch(static_cast<std::size_t>(width));
     for (auto& value : band) value = noise(random);
     if (n > 50) band[7] = std::numeric_limits<float>::quiet_NaN(), band[20] = std::numeric_limits<float>::infinity();
     for (auto& value : label) value = std::array<std::uint8_t, 8>{0, 0, 0, 0, 0, 1, 2, 255}[random() % 8];
     for (const auto* kernel : kernels()) {
       kernel->gradient(band.data(), width, height, gradient.data());
-      const auto edges = kernel->edges(gradient.data(), label.data(), width, height, 1.5F, boundary.data(), near.data());
+      const auto edges = kernel->edges(gradient.data(), label.data(), width, height, 1.5F, boundary.data(), near.data(), scratch.data());
       std::int64_t steep = 0, steep_near = 0;
       for (int row = 0; row < height; ++row)
         for (int col = 0; col < width; ++col) {
           const int left = std::max(0, col - 1), right = std::min(width - 1, col + 1), up = std::max(0, row - 1), down = std::min(height - 1, row + 1);
           const float dx = right == left ? 0 : (band[at(right, row)] - band[at(left, row)]) / static_cast<float>(right - left);
           const float dy = down == up ? 0 : (band[at(col, down)] - band[at(col, up)]) / static_cast<float>(down - up);
-          const float g = std::hypot(dx, dy);
+          const float g = std::sqrt(dx * dx + dy * dy);
           ASSERT_EQ(gradient[at(col, row)], std::isfinite(g) ? g : 0) << width << " x " << height << " at " << col << ", " << row;
           const auto own = label[at(col, row)];
           bool is_boundary = false, is_near = false;

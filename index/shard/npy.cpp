@@ -82,6 +82,7 @@ class HeaderText {
 
   void read_shape() {
     expect('(');
+    header_.shape.reserve(4);
     while (!take(')')) {
       if (header_.shape.size() == kMostAxes) fail("more than 32 axes");
       header_.shape.push_back(number());

@@ -58,7 +58,7 @@ void describe(V&& v, ModelConfig& c) {
   v("noise_floor", c.noise_floor, "mae, maskfeat with norm_pix: least standard deviation that a token is divided by, in the units of the scaled pixels, so that flat tokens (water, fill) do not ask for their noise; 0 = as published", at_least(0));
   v("positions", c.positions, "vit: fixed = sines and cosines, or learned, as in the published dino and moco; mae has fixed ones", one_of({"fixed", "learned"}));
   v("target", c.target, "maskfeat: hog (each cell to length 1), hog_raw, pixels, or hog_index (hog, and vegetation, water and built-up index of red, green, nir and swir)", one_of({"hog", "hog_raw", "pixels", "hog_index"}));
-  v("fusion", c.fusion, "several inputs in recipes classify and segment (unet, upconv): early = stacked bands for one encoder, late = an encoder for each input, features joined", one_of({"early", "late"}));
+  v("fusion", c.fusion, "several inputs in recipes classify and segment (unet, unet_resnet18, unet_resnet50, upernet, upconv): early = stacked bands for one encoder, late = an encoder for each input, features joined", one_of({"early", "late"}));
   v("recompute", c.recompute, "vit: blocks keep only their input and run again on the way back; less memory, about a third more time, the same bits");
   v("head_hidden", c.head_hidden, "dino: width of the head", at_least(1));
   v("head_bottleneck", c.head_bottleneck, "dino: what the head narrows to", at_least(1));

@@ -19,7 +19,8 @@ struct Loader::State {
   std::int64_t batch_count = 0;
 
   std::mutex mutex;
-  std::condition_variable changed;
+  std::condition_variable has_room;   ///< threads wait for it
+  std::condition_variable is_filled;  ///< next() waits for it
   std::int64_t epoch = 0, epoch_tag = 0;
   std::int64_t next_to_fill = 0, next_to_give = 0;
   std::vector<std::int64_t> order;
@@ -41,7 +42,8 @@ struct Loader::State {
   }
 
   void fill(RawBatch& batch, std::int64_t of_epoch, Patch& patch) const;
-  void read(RawBatch& batch, std::size_t place, std::int64_t of_epoch, int draw, Patch& patch) const;
+  void read(RawBatch& batch, std::size_t place, std::int64_t of_epoch, int draw,
+            Patch& patch) const;
   void work(const std::stop_token& stop);
 };
 
@@ -120,7 +122,7 @@ void Loader::State::work(const std::stop_token& stop) {
   Patch patch;
   std::unique_lock lock(mutex);
   while (true) {
-    changed.wait(lock, [&] { return stop.stop_requested() || may_fill(); });
+    has_room.wait(lock, [&] { return stop.stop_requested() || may_fill(); });
     if (stop.stop_requested()) return;
     const auto number = next_to_fill++;
     const auto tag = epoch_tag, of_epoch = epoch;
@@ -147,7 +149,9 @@ void Loader::State::work(const std::stop_token& stop) {
       failure = error;
     else
       ready.emplace(number, std::move(batch));
-    changed.notify_all();
+    lock.unlock();  // who wakes up would only wait for it
+    is_filled.notify_all();
+    lock.lock();
   }
 }
 
@@ -163,7 +167,7 @@ Loader::~Loader() {
   {
     const std::lock_guard lock(state_->mutex);  // no thread is between its check and its sleep
   }
-  state_->changed.notify_all();
+  state_->has_room.notify_all();
 }
 
 std::int64_t Loader::batches() const { return state_->batch_count; }
@@ -184,19 +188,19 @@ void Loader::start(std::int64_t epoch, std::int64_t first) {
     state_->failure = nullptr;
     state_->next_to_fill = state_->next_to_give = first;
   }
-  state_->changed.notify_all();
+  state_->has_room.notify_all();
 }
 
 std::optional<RawBatch> Loader::next() {
   std::unique_lock lock(state_->mutex);
   if (state_->next_to_give >= state_->batch_count) return std::nullopt;
-  state_->changed.wait(
+  state_->is_filled.wait(
       lock, [&] { return state_->failure || state_->ready.contains(state_->next_to_give); });
   if (!state_->ready.contains(state_->next_to_give)) std::rethrow_exception(state_->failure);
   auto batch = std::move(state_->ready.extract(state_->next_to_give).mapped());
   ++state_->next_to_give;
   lock.unlock();
-  state_->changed.notify_all();
+  state_->has_room.notify_one();
   return batch;
 }
 

@@ -19,18 +19,19 @@ enum Purpose : std::uint64_t { draw_view = 1, crop_draws = 2, augment_first = 16
 std::vector<const SampleRow*> rows_of(const CorpusSample& sample, const ReadPlan& plan,
                                       std::int64_t epoch, std::int64_t number, int twin) {
   std::vector<const SampleRow*> chosen;
+  chosen.reserve(plan.inputs.size());
   for (std::size_t input = 0; input < plan.inputs.size(); ++input) {
-    std::vector<const SampleRow*> rows;
-    for (const auto& row : sample.rows)
-      if (row.input == static_cast<int>(input)) rows.push_back(&row);
-    if (rows.empty())
+    const auto is_of_input = [&](const SampleRow& row) {
+      return row.input == static_cast<int>(input);
+    };
+    const auto count = static_cast<std::int64_t>(std::ranges::count_if(sample.rows, is_of_input));
+    if (count == 0)
       throw Error::failed("sample " + sample.name + " has no view of " + plan.inputs[input].series +
                           "; make the dataset again: tilewright dataset JOB --force dataset");
     std::int64_t pick = 0;
     if (plan.draw_views) {  // both twins see one draw of two different views where there are two
       CounterRandom random{plan.seed, static_cast<std::uint64_t>(epoch),
                            static_cast<std::uint64_t>(number), Purpose::draw_view, input};
-      const auto count = static_cast<std::int64_t>(rows.size());
       pick = random.below(count);
       if (twin == 1 && count > 1) pick = (pick + 1 + random.below(count - 1)) % count;
       if (twin > 1)
@@ -42,7 +43,9 @@ std::vector<const SampleRow*> rows_of(const CorpusSample& sample, const ReadPlan
                              static_cast<std::uint64_t>(twin)}
                    .below(count);
     }
-    chosen.push_back(rows[static_cast<std::size_t>(pick)]);
+    auto row = std::ranges::find_if(sample.rows, is_of_input);
+    for (; pick > 0; --pick) row = std::find_if(row + 1, sample.rows.end(), is_of_input);
+    chosen.push_back(&*row);
   }
   return chosen;
 }

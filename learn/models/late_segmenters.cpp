@@ -5,51 +5,71 @@
 #include "geometry/error.h"
 
 namespace tilewright::learn {
-namespace nn = torch::nn;
+namespace {
 
-LateUnet::LateUnet(const UnetShape& shape, const std::vector<int>& channels, int size_px)
-    : channels_(channels.begin(), channels.end()), up_path_(*this, shape) {
-  check_unet_size(size_px);
-  const auto sensors = static_cast<int>(channels.size());
-  for (std::size_t i = 0; i < channels.size(); ++i) {
-    auto own = shape;
-    own.channels = channels[i];
-    encoders_.push_back(register_module(sensor_prefix(i), std::make_shared<UnetEncoder>(own)));
-  }
-  nn::ModuleList joins;
-  for (int level = 0; level < 5; ++level) {
-    const int width = level < 4 ? shape.width << level : encoders_.front()->feature_dim();
-    joins_.emplace_back(nn::Conv2dOptions(sensors * width, width, 1));
-    joins->push_back(joins_.back());
-  }
-  register_module("join", joins);
+/// The shape with the channels of one sensor.
+template <class Shape>
+Shape with_channels(Shape shape, int channels) {
+  shape.channels = channels;
+  return shape;
 }
 
-std::array<torch::Tensor, 5> LateUnet::maps(const torch::Tensor& image_nchw) {
-  const auto images = image_nchw.split_with_sizes(channels_, 1);
-  std::array<std::vector<torch::Tensor>, 5> levels;
-  for (std::size_t i = 0; i < encoders_.size(); ++i) {
-    const auto own = encoders_[i]->maps(images[i].contiguous());
-    for (std::size_t level = 0; level < own.size(); ++level) levels[level].push_back(own[level]);
-  }
-  std::array<torch::Tensor, 5> joined;
-  for (std::size_t level = 0; level < joined.size(); ++level)
-    joined[level] = joins_[level]->forward(torch::cat(levels[level], 1));
-  return joined;
+/// Makes encoders of `shape` but for their channels.
+template <class Encoder, class Shape>
+auto maker_of(const Shape& shape) {
+  return
+      [shape](int channels) { return std::make_shared<Encoder>(with_channels(shape, channels)); };
+}
+
+std::array<int, 5> unet_widths(const UnetShape& shape) {
+  const int w = shape.width;
+  return {w, 2 * w, 4 * w, 8 * w, shape.is_bilinear ? 8 * w : 16 * w};
+}
+
+}  // namespace
+
+LateUnet::LateUnet(const UnetShape& shape, const std::vector<int>& channels, int size_px)
+    : up_path_(*this, shape),
+      encoders_(*this, channels, unet_widths(shape), maker_of<UnetEncoder>(shape)) {
+  check_unet_size(size_px);
 }
 
 torch::Tensor LateUnet::forward(const torch::Tensor& image_nchw) {
-  return up_path_.forward(maps(image_nchw));
+  return up_path_.forward(encoders_.maps(image_nchw));
 }
 
 ImageCode LateUnet::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
-  return code_of_maps(maps(image_nchw), tap);
+  return code_of_maps(encoders_.maps(image_nchw), tap);
 }
 
-std::vector<std::string> LateUnet::encoder_prefixes() const {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < encoders_.size(); ++i) names.push_back(sensor_prefix(i));
-  return names;
+LateResnetUnet::LateResnetUnet(const ResnetShape& shape, const std::vector<int>& channels,
+                               int size_px, int classes)
+    : decoder_(*this, shape, size_px, classes),
+      encoders_(*this, channels, resnet_widths(shape.depth), maker_of<ResnetEncoder>(shape)) {}
+
+torch::Tensor LateResnetUnet::forward(const torch::Tensor& image_nchw) {
+  return decoder_.forward(encoders_.maps(decoder_.padded(image_nchw)), image_nchw);
+}
+
+ImageCode LateResnetUnet::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  return code_of_maps(encoders_.maps(decoder_.padded(image_nchw)), tap);
+}
+
+LateUperNet::LateUperNet(const VitShape& shape, const std::vector<int>& channels, int classes)
+    : decoder_(*this, shape.dim, classes),
+      encoders_(*this, channels, {shape.dim, shape.dim, shape.dim, shape.dim},
+                maker_of<UperEncoder>(shape)) {}
+
+torch::Tensor LateUperNet::forward(const torch::Tensor& image_nchw) {
+  return decoder_.forward(encoders_.maps(image_nchw), image_nchw);
+}
+
+std::vector<WeightedLogits> LateUperNet::training_outputs(const torch::Tensor& image_nchw) {
+  return decoder_.training_outputs(encoders_.maps(image_nchw), image_nchw);
+}
+
+ImageCode LateUperNet::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  return joined(encoders_.codes(image_nchw, tap));
 }
 
 LateUpConv::LateUpConv(const ModelConfig& vit, const std::vector<int>& channels, int size_px,
@@ -68,15 +88,18 @@ torch::Tensor LateUpConv::forward(const torch::Tensor& image_nchw) {
 std::shared_ptr<Segmenter> make_late_segmenter(const ModelConfig& model,
                                                const std::vector<int>& channels, int size_px,
                                                int classes) {
+  const ImageShape one_sensor{.channels = 0, .size_px = size_px};
   if (model.name == "unet")
-    return std::make_shared<LateUnet>(
-        UnetShape{
-            .channels = 0, .classes = classes, .width = model.width, .is_bilinear = model.bilinear},
-        channels, size_px);
+    return std::make_shared<LateUnet>(unet_shape(model, one_sensor, classes), channels, size_px);
+  if (model.name == "unet_resnet18" || model.name == "unet_resnet50")
+    return std::make_shared<LateResnetUnet>(resnet_shape(model, one_sensor), channels, size_px,
+                                            classes);
+  if (model.name == "upernet")
+    return std::make_shared<LateUperNet>(vit_shape(model, one_sensor), channels, classes);
   if (model.name != "upconv")
     throw Error::config("fusion late: model " + model.name +
-                        " has no decoder for the maps of several sensors; use unet or upconv, or "
-                        "fusion: early");
+                        " has no decoder for the maps of several sensors; use unet, "
+                        "unet_resnet18, unet_resnet50, upernet or upconv, or fusion: early");
   auto vit = model;
   vit.name = "vit";
   return std::make_shared<LateUpConv>(vit, channels, size_px, classes);

@@ -4,20 +4,20 @@
 
 #include <torch/torch.h>
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "learn/models/joined_encoders.h"
+#include "learn/models/resnet_unet.h"
 #include "learn/models/sensors.h"
 #include "learn/models/unet.h"
 #include "learn/models/upconv.h"
+#include "learn/models/upernet.h"
 
 namespace tilewright::learn {
 
-/// A contracting path a sensor (encoder_1, encoder_2, ...); at each of the five levels a 1x1
-/// convolution (join.0, finest, to join.4) brings the maps of all sensors back to the width of one,
-/// for the expanding path of a UNet.
+/// A contracting path a sensor, their five maps joined, the expanding path of a UNet.
 class LateUnet : public Segmenter {
  public:
   /// `shape.channels` is not looked at; `channels` of each sensor, in the order in which images are
@@ -26,14 +26,52 @@ class LateUnet : public Segmenter {
   torch::Tensor forward(const torch::Tensor& image_nchw) override;
   /// The joined maps.
   ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
-  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override;
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
+    return encoders_.prefixes();
+  }
 
  private:
-  std::array<torch::Tensor, 5> maps(const torch::Tensor& image_nchw);
-  std::vector<std::shared_ptr<UnetEncoder>> encoders_;
-  std::vector<std::int64_t> channels_;
-  std::vector<torch::nn::Conv2d> joins_;
   ExpandingPath up_path_;
+  JoinedEncoders<UnetEncoder, 5> encoders_;
+};
+
+/// A ResNet a sensor, their five maps joined, ResnetDecoder.
+class LateResnetUnet : public Segmenter {
+ public:
+  /// As LateUnet. Throws Error::config if a side is below 32 pixels (16 detailed).
+  LateResnetUnet(const ResnetShape& shape, const std::vector<int>& channels, int size_px,
+                 int classes);
+  torch::Tensor forward(const torch::Tensor& image_nchw) override;
+  /// The joined maps.
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
+    return encoders_.prefixes();
+  }
+
+ private:
+  ResnetDecoder decoder_;
+  JoinedEncoders<ResnetEncoder, 5> encoders_;
+};
+
+/// A ViT a sensor, the four maps that UPerNet reads joined, UperDecoder.
+class LateUperNet : public Segmenter {
+ public:
+  /// As LateUnet. Throws Error::config if the image has fewer than 2 x 2 tokens.
+  LateUperNet(const VitShape& shape, const std::vector<int>& channels, int classes);
+  torch::Tensor forward(const torch::Tensor& image_nchw) override;
+  std::vector<WeightedLogits> training_outputs(const torch::Tensor& image_nchw) override;
+  /// Class tokens and maps of all sensors, one behind the other.
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
+  [[nodiscard]] double total_loss_weight() const override {
+    return 1 + UperDecoder::kAuxiliaryWeight;
+  }
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
+    return encoders_.prefixes();
+  }
+
+ private:
+  UperDecoder decoder_;
+  JoinedEncoders<UperEncoder, 4> encoders_;
 };
 
 /// A ViT a sensor; UpConvHead on their last maps, one behind the other.
@@ -53,7 +91,8 @@ class LateUpConv : public Segmenter {
   std::shared_ptr<UpConvHead> head_;
 };
 
-/// For model unet or upconv; throws Error::config for others.
+/// For model unet, unet_resnet18, unet_resnet50, upernet or upconv; throws Error::config for
+/// others.
 std::shared_ptr<Segmenter> make_late_segmenter(const ModelConfig& model,
                                                const std::vector<int>& channels, int size_px,
                                                int classes);

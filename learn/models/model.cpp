@@ -15,13 +15,6 @@
 namespace tilewright::learn {
 namespace {
 
-UnetShape unet_shape(const ModelConfig& config, ImageShape image, int classes) {
-  return {.channels = image.channels,
-          .classes = classes,
-          .width = config.width,
-          .is_bilinear = config.bilinear};
-}
-
 std::shared_ptr<Segmenter> make_unet(const ModelConfig& config, ImageShape image, int classes) {
   return std::make_shared<Unet>(unet_shape(config, image, classes), image.size_px);
 }
@@ -40,12 +33,6 @@ std::shared_ptr<Segmenter> make_upernet(const ModelConfig& config, ImageShape im
 
 std::shared_ptr<Segmenter> make_upconv(const ModelConfig& config, ImageShape image, int classes) {
   return std::make_shared<UpConv>(vit_shape(config, image), classes);
-}
-
-ResnetShape resnet_shape(const ModelConfig& config, ImageShape image) {
-  return {.channels = image.channels,
-          .depth = config.name.ends_with("50") ? 50 : 18,
-          .is_detailed = config.detailed};
 }
 
 std::shared_ptr<Segmenter> make_resnet_unet(const ModelConfig& config, ImageShape image,

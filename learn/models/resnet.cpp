@@ -20,6 +20,12 @@ int expansion(int depth) { return depth == 50 ? 4 : 1; }
 
 }  // namespace
 
+ResnetShape resnet_shape(const ModelConfig& config, ImageShape image) {
+  return {.channels = image.channels,
+          .depth = config.name.ends_with("50") ? 50 : 18,
+          .is_detailed = config.detailed};
+}
+
 ResidualBlock::ResidualBlock(const Shape& s) {
   if (s.is_bottleneck) {
     convs_ = {conv(s.in, s.middle, 1, 1), conv(s.middle, s.middle, 3, s.stride),
@@ -106,8 +112,8 @@ std::array<torch::Tensor, 5> ResnetTrunk::forward(const torch::Tensor& image_nch
   return maps;
 }
 
-std::array<int, 5> ResnetTrunk::widths() const {
-  const int e = expansion(shape_.depth);
+std::array<int, 5> resnet_widths(int depth) {
+  const int e = expansion(depth);
   return {kStemWidth, 64 * e, 128 * e, 256 * e, 512 * e};
 }
 
@@ -115,7 +121,8 @@ std::vector<std::string> resnet_prefixes() {
   return {"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"};
 }
 
-ResnetEncoder::ResnetEncoder(const ResnetShape& shape) : trunk_(*this, shape) {
+ResnetEncoder::ResnetEncoder(const ResnetShape& shape)
+    : trunk_(*this, shape), feature_dim_(resnet_widths(shape.depth)[4]) {
   initialize_resnet(*this);
 }
 

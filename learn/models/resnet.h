@@ -19,6 +19,9 @@ struct ResnetShape {
   bool is_detailed = false;  ///< no max-pool, stem stride 1, stride 2 in layer1 instead
 };
 
+/// From the config's name, which ends in 18 or 50, and detailed.
+ResnetShape resnet_shape(const ModelConfig& config, ImageShape image);
+
 /// One residual block: two 3x3 convolutions, or 1x1 - 3x3 - 1x1 (stride in the 3x3), each with
 /// batch norm; the input is added, through a strided 1x1 convolution where shapes differ.
 class ResidualBlock : public torch::nn::Module {
@@ -49,8 +52,6 @@ class ResnetTrunk {
   ResnetTrunk(torch::nn::Module& parent, const ResnetShape& shape);
   /// Maps of strides 2, 4, 8, 16, 32; detailed: 1, 2, 4, 8, 16.
   std::array<torch::Tensor, 5> forward(const torch::Tensor& image_nchw);
-  /// Channels of the maps.
-  [[nodiscard]] std::array<int, 5> widths() const;
 
  private:
   ResnetShape shape_;
@@ -59,6 +60,8 @@ class ResnetTrunk {
   std::array<torch::nn::Sequential, 4> layers_{nullptr, nullptr, nullptr, nullptr};
 };
 
+/// Channels of the maps of a trunk of `depth` 18 or 50.
+std::array<int, 5> resnet_widths(int depth);
 /// Names below which ResnetTrunk registers.
 std::vector<std::string> resnet_prefixes();
 
@@ -67,13 +70,18 @@ class ResnetEncoder : public FeatureEncoder {
  public:
   explicit ResnetEncoder(const ResnetShape& shape);
   ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override;
-  [[nodiscard]] int feature_dim() const override { return trunk_.widths()[4]; }
+  /// All levels, from finest to deepest.
+  std::array<torch::Tensor, 5> maps(const torch::Tensor& image_nchw) {
+    return trunk_.forward(image_nchw);
+  }
+  [[nodiscard]] int feature_dim() const override { return feature_dim_; }
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return resnet_prefixes();
   }
 
  private:
   ResnetTrunk trunk_;
+  int feature_dim_;
 };
 
 }  // namespace tilewright::learn

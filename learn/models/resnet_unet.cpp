@@ -15,13 +15,6 @@ nn::Sequential conv_bn_relu(int in, int out) {
                         nn::BatchNorm2d(out), nn::ReLU(nn::ReLUOptions().inplace(true)));
 }
 
-torch::Tensor padded(const torch::Tensor& image_nchw, std::int64_t multiple) {
-  const auto rows = (multiple - image_nchw.size(2) % multiple) % multiple,
-             cols = (multiple - image_nchw.size(3) % multiple) % multiple;
-  if (rows == 0 && cols == 0) return image_nchw;
-  return at::replication_pad2d(image_nchw, {0, cols, 0, rows});
-}
-
 }  // namespace
 
 UnetDecoderBlock::UnetDecoderBlock(int in, int skip, int out, bool is_same_size)
@@ -40,13 +33,13 @@ torch::Tensor UnetDecoderBlock::forward(const torch::Tensor& x_nchw,
   return conv2_->forward(conv1_->forward(x));
 }
 
-ResnetUnet::ResnetUnet(const ResnetShape& shape, int size_px, int classes)
-    : trunk_(*this, shape), multiple_px_(shape.is_detailed ? 16 : 32) {
+ResnetDecoder::ResnetDecoder(nn::Module& parent, const ResnetShape& shape, int size_px, int classes)
+    : multiple_px_(shape.is_detailed ? 16 : 32) {
   if (size_px < multiple_px_)
     throw Error::config("model unet on resnet" + std::to_string(shape.depth) + ": images of " +
                         std::to_string(size_px) + " px are too small; it needs " +
                         std::to_string(multiple_px_) + " or more");
-  const auto skips = trunk_.widths();
+  const auto skips = resnet_widths(shape.depth);
   nn::ModuleList list;
   int in = skips[4];
   for (int i = 0; i < 5; ++i) {
@@ -56,25 +49,41 @@ ResnetUnet::ResnetUnet(const ResnetShape& shape, int size_px, int classes)
     list->push_back(blocks_[i]);
     in = kWidths[i];
   }
-  auto decoder = register_module("decoder", std::make_shared<nn::Module>());
+  auto decoder = parent.register_module("decoder", std::make_shared<nn::Module>());
   decoder->register_module("blocks", list);
   head_ = nn::Conv2d(nn::Conv2dOptions(in, classes, 3).padding(1));
-  register_module("segmentation_head", nn::Sequential(head_));
-  initialize_resnet(*this);
+  parent.register_module("segmentation_head", nn::Sequential(head_));
+  initialize_resnet(parent);
   const torch::NoGradGuard no_grad;
   head_->weight.normal_(0, 0.003);  // nine pixels of many maps
   head_->bias.zero_();
 }
 
-torch::Tensor ResnetUnet::forward(const torch::Tensor& image_nchw) {
-  const auto maps = trunk_.forward(padded(image_nchw, multiple_px_));
+torch::Tensor ResnetDecoder::padded(const torch::Tensor& image_nchw) const {
+  const auto beyond = [&](std::int64_t side) {
+    return (multiple_px_ - side % multiple_px_) % multiple_px_;
+  };
+  const auto rows = beyond(image_nchw.size(2)), cols = beyond(image_nchw.size(3));
+  if (rows == 0 && cols == 0) return image_nchw;
+  return at::replication_pad2d(image_nchw, {0, cols, 0, rows});
+}
+
+torch::Tensor ResnetDecoder::forward(const std::array<torch::Tensor, 5>& maps,
+                                     const torch::Tensor& image_nchw) {
   auto x = maps[4];
   for (int i = 0; i < 5; ++i) x = blocks_[i]->forward(x, i < 4 ? maps[3 - i] : torch::Tensor());
   return head_->forward(x).slice(2, 0, image_nchw.size(2)).slice(3, 0, image_nchw.size(3));
 }
 
+ResnetUnet::ResnetUnet(const ResnetShape& shape, int size_px, int classes)
+    : trunk_(*this, shape), decoder_(*this, shape, size_px, classes) {}
+
+torch::Tensor ResnetUnet::forward(const torch::Tensor& image_nchw) {
+  return decoder_.forward(trunk_.forward(decoder_.padded(image_nchw)), image_nchw);
+}
+
 ImageCode ResnetUnet::encode(const torch::Tensor& image_nchw, std::optional<int> tap) {
-  return code_of_maps(trunk_.forward(padded(image_nchw, multiple_px_)), tap);
+  return code_of_maps(trunk_.forward(decoder_.padded(image_nchw)), tap);
 }
 
 }  // namespace tilewright::learn

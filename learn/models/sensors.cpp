@@ -27,14 +27,18 @@ std::vector<ImageCode> SensorEncoders::codes(const torch::Tensor& image_nchw,
   return codes;
 }
 
-ImageCode SensorEncoders::joined(const torch::Tensor& image_nchw, std::optional<int> tap) {
+ImageCode joined(const std::vector<ImageCode>& codes) {
   std::vector<torch::Tensor> cls, maps;
-  for (const auto& code : codes(image_nchw, tap)) {
+  for (const auto& code : codes) {
     if (code.cls_nd.defined()) cls.push_back(code.cls_nd);
     maps.push_back(code.map_ndhw);
   }
   return {.cls_nd = cls.empty() ? torch::Tensor() : torch::cat(cls, 1),
           .map_ndhw = torch::cat(maps, 1)};
+}
+
+ImageCode SensorEncoders::joined(const torch::Tensor& image_nchw, std::optional<int> tap) {
+  return learn::joined(codes(image_nchw, tap));
 }
 
 std::vector<std::string> SensorEncoders::prefixes() const {

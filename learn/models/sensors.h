@@ -16,6 +16,9 @@ namespace tilewright::learn {
 /// Names of sensor `number`'s encoder (0-based): encoder_1, encoder_2, ...
 std::string sensor_prefix(std::size_t number);
 
+/// One code: the features of all, one behind the other.
+ImageCode joined(const std::vector<ImageCode>& codes);
+
 /// Encoders of one kind as encoder_1, encoder_2, ... of `parent`, whose names follow there.
 class SensorEncoders {
  public:

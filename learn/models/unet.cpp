@@ -21,6 +21,13 @@ torch::Tensor pad_to_match(const torch::Tensor& x, const torch::Tensor& like) {
 
 }  // namespace
 
+UnetShape unet_shape(const ModelConfig& config, ImageShape image, int classes) {
+  return {.channels = image.channels,
+          .classes = classes,
+          .width = config.width,
+          .is_bilinear = config.bilinear};
+}
+
 DoubleConv::DoubleConv(int in, int middle, int out)
     : double_conv_(conv3x3(in, middle), nn::BatchNorm2d(middle),
                    nn::ReLU(nn::ReLUOptions().inplace(true)), conv3x3(middle, out),

@@ -18,6 +18,9 @@ struct UnetShape {
   bool is_bilinear = false;
 };
 
+/// From the config's width and bilinear.
+UnetShape unet_shape(const ModelConfig& config, ImageShape image, int classes);
+
 /// (3x3 convolution without bias, batch norm, ReLU) twice.
 class DoubleConv : public torch::nn::Module {
  public:

@@ -46,6 +46,32 @@ std::vector<std::shared_ptr<ConvBnRelu>> register_convs(nn::Module& parent, cons
   return convs;
 }
 
+/// The trunk as members of `parent`, with its first weights.
+VitTrunk started_trunk(nn::Module& parent, const VitShape& shape) {
+  VitTrunk trunk(parent, shape);
+  if (shape.tokens_per_side() < 2)
+    throw Error::config("model upernet: an image of " + std::to_string(shape.size_px) + " px has " +
+                        std::to_string(shape.tokens()) + " token at patch_px " +
+                        std::to_string(shape.patch_px) +
+                        "; it needs 2 x 2 or more, take a smaller patch_px");
+  initialize_vit(parent);
+  if (shape.learns_positions) learn_positions(parent);
+  freeze(parent, {"norm"});  // taps come before it
+  return trunk;
+}
+
+std::array<torch::Tensor, 4> tapped_maps(VitTrunk& trunk, const torch::Tensor& image_nchw) {
+  const int depth = trunk.shape().depth;
+  std::vector<int> taps;
+  for (const int blocks : {depth / 3, depth / 2, 2 * depth / 3, depth})
+    taps.push_back(std::max(blocks - 1, 0));
+  const auto tokens = trunk.encode_with_taps(trunk.embed(image_nchw), taps);
+  std::array<torch::Tensor, 4> maps;
+  for (std::size_t i = 0; i < maps.size(); ++i)
+    maps[i] = token_map(tokens[i], trunk.shape().tokens_per_side());
+  return maps;
+}
+
 }  // namespace
 
 ConvBnRelu::ConvBnRelu(int in, int out, int kernel)
@@ -121,41 +147,40 @@ torch::Tensor FcnHead::forward(const torch::Tensor& map) {
   return conv_seg_->forward(dropout_->forward(conv_->forward(map)));
 }
 
-UperNet::UperNet(const VitShape& shape, int classes) : trunk_(*this, shape) {
-  if (shape.tokens_per_side() < 2)
-    throw Error::config("model upernet: an image of " + std::to_string(shape.size_px) + " px has " +
-                        std::to_string(shape.tokens()) + " token at patch_px " +
-                        std::to_string(shape.patch_px) +
-                        "; it needs 2 x 2 or more, take a smaller patch_px");
-  for (const int tap :
-       {shape.depth / 3 - 1, shape.depth / 2 - 1, 2 * shape.depth / 3 - 1, shape.depth - 1})
-    taps_.push_back(std::max(tap, 0));
-  initialize_vit(*this);
-  if (shape.learns_positions) learn_positions(*this);
-  freeze(*this, {"norm"});  // taps come before it
-  neck_ = register_module("neck", std::make_shared<FeaturePyramid>(shape.dim));
-  decode_head_ =
-      register_module("decode_head", std::make_shared<UperHead>(shape.dim, shape.dim, classes));
-  auxiliary_head_ = register_module(
-      "auxiliary_head", std::make_shared<FcnHead>(shape.dim, kAuxiliaryChannels, classes));
+UperDecoder::UperDecoder(nn::Module& parent, int dim, int classes)
+    : neck_(parent.register_module("neck", std::make_shared<FeaturePyramid>(dim))),
+      decode_head_(
+          parent.register_module("decode_head", std::make_shared<UperHead>(dim, dim, classes))),
+      auxiliary_head_(parent.register_module(
+          "auxiliary_head", std::make_shared<FcnHead>(dim, kAuxiliaryChannels, classes))) {}
+
+torch::Tensor UperDecoder::forward(const std::array<torch::Tensor, 4>& maps,
+                                   const torch::Tensor& image_nchw) {
+  return resized(decode_head_->forward(neck_->forward(maps)), image_nchw);
 }
 
-std::array<torch::Tensor, 4> UperNet::pyramid(const torch::Tensor& image_nchw) {
-  const auto tokens = trunk_.encode_with_taps(trunk_.embed(image_nchw), taps_);
-  std::array<torch::Tensor, 4> maps;
-  for (std::size_t i = 0; i < maps.size(); ++i)
-    maps[i] = token_map(tokens[i], trunk_.shape().tokens_per_side());
-  return neck_->forward(maps);
+std::vector<WeightedLogits> UperDecoder::training_outputs(const std::array<torch::Tensor, 4>& maps,
+                                                          const torch::Tensor& image_nchw) {
+  const auto levels = neck_->forward(maps);
+  return {{resized(decode_head_->forward(levels), image_nchw), 1.0},
+          {resized(auxiliary_head_->forward(levels[kAuxiliaryTap]), image_nchw), kAuxiliaryWeight}};
 }
+
+UperEncoder::UperEncoder(const VitShape& shape) : trunk_(started_trunk(*this, shape)) {}
+
+std::array<torch::Tensor, 4> UperEncoder::maps(const torch::Tensor& image_nchw) {
+  return tapped_maps(trunk_, image_nchw);
+}
+
+UperNet::UperNet(const VitShape& shape, int classes)
+    : trunk_(started_trunk(*this, shape)), decoder_(*this, shape.dim, classes) {}
 
 torch::Tensor UperNet::forward(const torch::Tensor& image_nchw) {
-  return resized(decode_head_->forward(pyramid(image_nchw)), image_nchw);
+  return decoder_.forward(tapped_maps(trunk_, image_nchw), image_nchw);
 }
 
 std::vector<WeightedLogits> UperNet::training_outputs(const torch::Tensor& image_nchw) {
-  const auto levels = pyramid(image_nchw);
-  return {{resized(decode_head_->forward(levels), image_nchw), 1.0},
-          {resized(auxiliary_head_->forward(levels[kAuxiliaryTap]), image_nchw), kAuxiliaryWeight}};
+  return decoder_.training_outputs(tapped_maps(trunk_, image_nchw), image_nchw);
 }
 
 }  // namespace tilewright::learn

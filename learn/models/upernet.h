@@ -65,12 +65,47 @@ class FcnHead : public torch::nn::Module {
   torch::nn::Conv2d conv_seg_{nullptr};
 };
 
-/// ViT, neck, head and auxiliary head. Taps after a third, half, two thirds and all of the blocks,
-/// without last norm and cls. Head channels = dim of the encoder (768 for ViT-B). Logits are
-/// bilinear to the image's size (align_corners false).
-class UperNet : public Segmenter {
+/// Neck, head and auxiliary head as members of `parent`: neck, decode_head, auxiliary_head. Head
+/// channels = dim of the encoder (768 for ViT-B). Logits are bilinear to the image's size
+/// (align_corners false).
+class UperDecoder {
  public:
   static constexpr double kAuxiliaryWeight = 0.4;
+  UperDecoder(torch::nn::Module& parent, int dim, int classes);
+  /// Four maps [N, dim, h, w] of one size, earliest first, to logits of the size of `image_nchw`.
+  torch::Tensor forward(const std::array<torch::Tensor, 4>& maps, const torch::Tensor& image_nchw);
+  /// Logits of both heads.
+  std::vector<WeightedLogits> training_outputs(const std::array<torch::Tensor, 4>& maps,
+                                               const torch::Tensor& image_nchw);
+
+ private:
+  std::shared_ptr<FeaturePyramid> neck_;
+  std::shared_ptr<UperHead> decode_head_;
+  std::shared_ptr<FcnHead> auxiliary_head_;
+};
+
+/// A ViT with the maps that UPerNet reads: after a third, half, two thirds and all of the blocks,
+/// without cls and the last norm, which therefore does not learn.
+class UperEncoder : public FeatureEncoder {
+ public:
+  /// Throws Error::config if the image has fewer than 2 x 2 tokens.
+  explicit UperEncoder(const VitShape& shape);
+  std::array<torch::Tensor, 4> maps(const torch::Tensor& image_nchw);
+  ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override {
+    return trunk_.code(image_nchw, tap);
+  }
+  [[nodiscard]] int feature_dim() const override { return trunk_.shape().dim; }
+  [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
+    return vit_prefixes();
+  }
+
+ private:
+  VitTrunk trunk_;
+};
+
+/// The encoder (names flat, as a ViT's own) and UperDecoder.
+class UperNet : public Segmenter {
+ public:
   /// Throws Error::config if the image has fewer than 2 x 2 tokens.
   UperNet(const VitShape& shape, int classes);
   torch::Tensor forward(const torch::Tensor& image_nchw) override;
@@ -78,18 +113,16 @@ class UperNet : public Segmenter {
   ImageCode encode(const torch::Tensor& image_nchw, std::optional<int> tap) override {
     return trunk_.code(image_nchw, tap);
   }
-  [[nodiscard]] double total_loss_weight() const override { return 1 + kAuxiliaryWeight; }
+  [[nodiscard]] double total_loss_weight() const override {
+    return 1 + UperDecoder::kAuxiliaryWeight;
+  }
   [[nodiscard]] std::vector<std::string> encoder_prefixes() const override {
     return vit_prefixes();
   }
 
  private:
-  std::array<torch::Tensor, 4> pyramid(const torch::Tensor& image_nchw);
   VitTrunk trunk_;
-  std::vector<int> taps_;
-  std::shared_ptr<FeaturePyramid> neck_;
-  std::shared_ptr<UperHead> decode_head_;
-  std::shared_ptr<FcnHead> auxiliary_head_;
+  UperDecoder decoder_;
 };
 
 }  // namespace tilewright::learn

@@ -115,7 +115,9 @@ torch::Tensor TransformerBlock::attend(const torch::Tensor& tokens_nld) {
   const auto n = tokens_nld.size(0), l = tokens_nld.size(1), d = tokens_nld.size(2);
   const auto qkv =
       qkv_->forward(tokens_nld).reshape({n, l, 3, heads_, d / heads_}).permute({2, 0, 3, 1, 4});
-  const auto mixed = at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2]);
+  // Its gradient is written once; those of qkv[0], qkv[1] and qkv[2] are a sum of three.
+  const auto parts = qkv.unbind(0);
+  const auto mixed = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
   return proj_->forward(mixed.transpose(1, 2).reshape({n, l, d}));
 }
 

@@ -17,6 +17,8 @@ namespace {
 const std::vector<std::string> kRecipes{"mae", "maskfeat", "simclr", "dual_simclr", "moco", "dino", "segment", "classify", "regress", "multitask"};
 const std::vector<std::string> kSegmenters{"unet", "unet_resnet18", "unet_resnet50", "upernet", "upconv", "spectral_upconv", "deeplabv3plus"};
 const std::vector<std::string> kEncoders{"vit", "vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge", "resnet18", "resnet50", "unet", "unet_resnet18", "unet_resnet50", "spectral_vit", "spectral_resnet50"};
+/// Models of masks that join an encoder for each input.
+const std::vector<std::string> kJoinable{"unet", "unet_resnet18", "unet_resnet50", "upernet", "upconv"};
 const std::vector<std::string> kOfImages{"classify", "simclr", "dual_simclr", "moco", "dino"};
 const std::vector<std::string> kAugmentations{"crop", "flip", "rotate", "brightness", "noise"};
 
@@ -188,9 +190,9 @@ void check_inputs(const Job& job, const std::string& path, const learn::RunConfi
     const auto count = dataset.inputs.size();
     if (run.recipe == "dual_simclr" && count != 2)
       findings.add(path + ".dataset", "recipe dual_simclr contrasts two sensors, but dataset '" + name + "' has " + std::to_string(count) + " inputs; name two, such as inputs: [s1, s2]");
-    const bool is_joinable = run.recipe == "classify" || (run.recipe == "segment" && (run.model.name == "unet" || run.model.name == "upconv"));
+    const bool is_joinable = run.recipe == "classify" || (run.recipe == "segment" && is_among(run.model.name, kJoinable));
     if (run.model.fusion == "late" && (!is_joinable || count < 2))
-      findings.add(path + ".model.fusion", "late is for several inputs in recipe classify, or in recipe segment with model unet or upconv; use early");
+      findings.add(path + ".model.fusion", "late is for several inputs in recipe classify, or in recipe segment with model unet, unet_resnet18, unet_resnet50, upernet or upconv; use early");
   }
 }
 

@@ -5,6 +5,7 @@
 vit.pth: state dict of a small ViT with random weights and two bands, by torch.save.
 seen.safetensors: images and what timm's model says of them; `larger` has 24 x 24 pixels, with its
 positions resampled as PyTorch does it (bicubic, align_corners false, no antialias).
+names.tsv: model, name and shape of each tensor of the three smaller published models, without a classifier.
 """
 import sys
 from pathlib import Path
@@ -41,4 +42,9 @@ with torch.no_grad():
 folder = Path(sys.argv[1])
 folder.mkdir(exist_ok=True)
 torch.save(model.state_dict(), folder / "vit.pth")
+published = [f"vit_{size}_patch16_224" for size in ("tiny", "small", "base")]
+rows = [(name, key, "x".join(map(str, tensor.shape)))
+        for name in published for key, tensor in timm.create_model(name, num_classes=0).state_dict().items()]
+comment = f"# timm {timm.__version__}, vision_transformer, num_classes=0\n"
+(folder / "names.tsv").write_text(comment + "".join("\t".join(row) + "\n" for row in rows))
 save_file({name: tensor.contiguous() for name, tensor in seen.items()}, folder / "seen.safetensors")

@@ -381,6 +381,14 @@ TEST(LoadJob, RefusesWhatSensorsAndCropsCannotBe) {
     EXPECT_THAT(text, HasSubstr(part));
 }
 
+TEST(LoadJob, TakesLateFusionWhereAModelJoinsItsSensors) {
+  for (const std::string model : {"unet", "unet_resnet18", "unet_resnet50", "upernet", "upconv", "spectral_upconv"}) {
+    const auto text = problems_of(with("views: {}\nlayers: {l: {raster: l.tif}}\ndatasets: {d: {inputs: [naip, naip], target: l}}\n"
+                                       "runs: {a: {dataset: d, recipe: segment, model: {name: " + model + ", fusion: late}}}\n"));
+    EXPECT_EQ(text.find("runs.a.model.fusion: late is for several inputs") != std::string::npos, model == "spectral_upconv") << model << text;
+  }
+}
+
 TEST(LoadJob, RefusesRecipesProtocolsAndLossesThatCannotGoTogether) {
   const auto text = problems_of(with("views: {placement: whole}\ntargets: {t: {name: '(.)'}}\ndatasets: {d: {inputs: [naip], target: t}, e: {inputs: [naip]}}\n"
                                      "runs:\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loops of bilinear resampling: scalar and AVX2, each the same bits.
+// The loops of bilinear resampling: scalar, AVX2 and AVX-512, each the same bits.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,8 @@ struct SourceBox {
 
 /// One implementation of the loops over outputs [begin, end).
 struct BilinearKernels {
-  /// `places`: column and row of each output in source pixels, centres at .5; NaN has no square.
-  void (*place)(const double* places, const SourceBox& source, std::size_t begin, std::size_t end, const NewSquares& out);
+  /// `places`: column and row of each output in source pixels, centres at .5; NaN has no square. True if all have one.
+  bool (*place)(const double* places, const SourceBox& source, std::size_t begin, std::size_t end, const NewSquares& out);
   /// `stride`: pixels of a source row. Outputs without a square are left as they are.
   void (*u8)(const std::uint8_t* pixels, std::int64_t stride, const Squares& squares, std::size_t begin, std::size_t end, std::uint8_t* out);
   void (*u16)(const std::uint16_t* pixels, std::int64_t stride, const Squares& squares, std::size_t begin, std::size_t end, std::uint16_t* out);
@@ -41,7 +41,7 @@ void blend_squares(const T* pixels, std::int64_t stride, const Squares& squares,
 
 extern const BilinearKernels kScalarBilinear;
 #if defined(__x86_64__)
-extern const BilinearKernels kAvx2Bilinear;
+extern const BilinearKernels kAvx2Bilinear, kAvx512Bilinear;
 #endif
 
 }  // namespace tilewright::geometry

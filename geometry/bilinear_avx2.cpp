@@ -9,10 +9,11 @@
 namespace tilewright::geometry {
 namespace {
 
-void place(const double* places, const SourceBox& source, std::size_t begin, std::size_t end, const NewSquares& out) {
+bool place(const double* places, const SourceBox& source, std::size_t begin, std::size_t end, const NewSquares& out) {
   const __m256d half = _mm256_set1_pd(0.5), width = _mm256_set1_pd(source.width);
   const __m256d first_col = _mm256_set1_pd(source.col), last_col = _mm256_set1_pd(source.col + source.width - 2);
   const __m256d first_row = _mm256_set1_pd(source.row), last_row = _mm256_set1_pd(source.row + source.height - 2);
+  __m128i all = _mm_setzero_si128();
   std::size_t k = begin;
   for (; k + 4 <= end; k += 4) {
     const __m256d a = _mm256_loadu_pd(places + 2 * k), b = _mm256_loadu_pd(places + 2 * k + 4);
@@ -24,11 +25,13 @@ void place(const double* places, const SourceBox& source, std::size_t begin, std
     const __m256i inside = _mm256_permutevar8x32_epi32(_mm256_castpd_si256(_mm256_and_pd(in_cols, in_rows)), _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
     const __m256d index = _mm256_add_pd(_mm256_mul_pd(_mm256_sub_pd(top, first_row), width), _mm256_sub_pd(left, first_col));
     const __m128i first = _mm_blendv_epi8(_mm_set1_epi32(-1), _mm256_cvttpd_epi32(index), _mm256_castsi256_si128(inside));
+    all = _mm_or_si128(all, first);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out.first + k), first);
     _mm256_storeu_pd(out.right + k, u);
     _mm256_storeu_pd(out.lower + k, v);
   }
-  kScalarBilinear.place(places, source, k, end, out);
+  const bool are_others_inside = kScalarBilinear.place(places, source, k, end, out);
+  return are_others_inside && _mm_movemask_ps(_mm_castsi128_ps(all)) == 0;
 }
 
 /// Two neighbours in a row, of four outputs.

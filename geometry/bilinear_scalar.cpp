@@ -9,15 +9,18 @@
 namespace tilewright::geometry {
 namespace {
 
-void place(const double* places, const SourceBox& source, std::size_t begin, std::size_t end, const NewSquares& out) {
+bool place(const double* places, const SourceBox& source, std::size_t begin, std::size_t end, const NewSquares& out) {
   const double last_col = source.col + source.width - 2, last_row = source.row + source.height - 2;
+  bool are_all_inside = true;
   for (std::size_t k = begin; k < end; ++k) {
     const double col = places[2 * k] - 0.5, row = places[2 * k + 1] - 0.5;
     const double left = std::floor(col), top = std::floor(row), u = col - left, v = row - top;
     const bool is_inside = left >= source.col && left <= last_col && top >= source.row && top <= last_row;  // false for NaN
     out.first[k] = is_inside ? static_cast<std::int32_t>((top - source.row) * source.width + (left - source.col)) : -1;
     out.right[k] = u, out.lower[k] = v;
+    are_all_inside = are_all_inside && is_inside;
   }
+  return are_all_inside;
 }
 
 }  // namespace

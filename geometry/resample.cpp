@@ -56,7 +56,8 @@ void add_edge(PixelXY from, PixelXY to, const Window& box, std::vector<double>& 
 
 const BilinearKernels& kernels_of([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
-  if (isa != Isa::scalar) return kAvx2Bilinear;
+  if (isa == Isa::avx512) return kAvx512Bilinear;
+  if (isa == Isa::avx2) return kAvx2Bilinear;
 #endif
   return kScalarBilinear;
 }
@@ -102,7 +103,7 @@ void Taps::place(Resampling kernel, const Window& source, std::span<const std::u
     valid_.assign(places.size(), 0);
     const std::size_t weights = size_ == 4 ? 4 : size_ == 2 ? 1 : 0;  // arrays a direction
     across_.resize(places.size() * weights), down_.resize(across_.size());
-    if (kernel == Resampling::bilinear) place_squares(places);
+    if (kernel == Resampling::bilinear && place_squares(places)) return;
     for (std::size_t k = 0; k < places.size(); ++k)
       if (first_[k] < 0) add_point(kernel, places[k], k);
     return;
@@ -124,20 +125,26 @@ bool Taps::usable(std::int64_t col, std::int64_t row) const {
 
 Squares Taps::squares() const { return {first_.data(), across_.data(), down_.data()}; }
 
-void Taps::place_squares(std::span<const PixelXY> places) {
+bool Taps::place_squares(std::span<const PixelXY> places) {
   static_assert(sizeof(PixelXY) == 2 * sizeof(double));
   const SourceBox box{static_cast<double>(source_.col), static_cast<double>(source_.row), static_cast<double>(source_.width), static_cast<double>(source_.height)};
   const std::size_t n = places.size();
   const NewSquares to{first_.data(), across_.data(), down_.data()};
-  if (n > 0) kernels_of(isa_).place(&places.front().col, box, 0, n, to);
+  const bool have_all = n == 0 || kernels_of(isa_).place(&places.front().col, box, 0, n, to);
+  const bool is_all_valid = !has_zero(source_valid_);
+  if (have_all && is_all_valid) {  // as nearly always
+    std::fill(valid_.begin(), valid_.end(), std::uint8_t{1});
+    return true;
+  }
   for (std::size_t k = 0; k < n; ++k) valid_[k] = first_[k] >= 0;
-  if (!has_zero(source_valid_)) return;
+  if (is_all_valid) return false;
   const auto stride = static_cast<std::size_t>(source_.width);
   for (std::size_t k = 0; k < n; ++k) {
     if (first_[k] < 0) continue;
     const auto* at = source_valid_.data() + first_[k];
     if (!(at[0] && at[1] && at[stride] && at[stride + 1])) first_[k] = -1, valid_[k] = 0;
   }
+  return false;
 }
 
 void Taps::add_point(Resampling kernel, PixelXY place, std::size_t output) {

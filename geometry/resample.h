@@ -60,7 +60,7 @@ class Taps {
   struct Axis;  ///< first pixel of the kernel along one axis and its weights
   static Axis axis(Resampling kernel, double place);
   [[nodiscard]] Squares squares() const;
-  void place_squares(std::span<const PixelXY> places);
+  [[nodiscard]] bool place_squares(std::span<const PixelXY> places);  ///< true: no output is left to add_point
   void add_point(Resampling kernel, PixelXY place, std::size_t output);
   void add_quad(const PixelXY (&corners)[4], std::size_t output);
   void add_listed(std::size_t output, std::size_t begin, bool ok, double scale);

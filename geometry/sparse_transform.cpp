@@ -64,14 +64,12 @@ PixelXY SparseTransform::exact(PixelXY grid_point) const {
 
 PixelXY SparseTransform::node(const Key& key) const {
   static_assert(kCell_px == 2 * kHalf_px);
-  const auto known = nodes_.find(key);
-  if (known != nodes_.end()) return known->second;
-  return nodes_.emplace(key, exact({static_cast<double>(key.col * kHalf_px), static_cast<double>(key.row * kHalf_px)})).first->second;
+  if (const PixelXY* known = nodes_.find(key)) return *known;
+  return nodes_.add(key, exact({static_cast<double>(key.col * kHalf_px), static_cast<double>(key.row * kHalf_px)}));
 }
 
 const SparseTransform::Cell& SparseTransform::cell(const Key& key) const {
-  const auto known = cells_.find(key);
-  if (known != cells_.end()) return known->second;
+  if (const Cell* known = cells_.find(key)) return *known;
   if (cells_.size() == kMostCells) cells_.clear(), nodes_.clear();
   Cell made{.node = {}, .is_smooth = true};
   for (std::int64_t k = 0; k < 9; ++k) made.node[static_cast<std::size_t>(k)] = node({2 * key.col + k % 3, 2 * key.row + k / 3});
@@ -80,7 +78,7 @@ const SparseTransform::Cell& SparseTransform::cell(const Key& key) const {
     const PixelXY place = exact({static_cast<double>(key.col * kCell_px) + check.col, static_cast<double>(key.row * kCell_px) + check.row});
     made.is_smooth = made.is_smooth && is_within(blend(weights_at(check.col), line[0], line[1], line[2]), place, kTolerance_px);
   }
-  return cells_.emplace(key, made).first->second;
+  return cells_.add(key, made);
 }
 
 void SparseTransform::fill_cell(const Key& key, const Window& window, double at, const CellWeights& weights, std::vector<PixelXY>& out) const {

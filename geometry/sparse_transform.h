@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "geometry/crs.h"
 #include "geometry/grid.h"
+#include "geometry/place_table.h"
 
 namespace tilewright::geometry {
 
@@ -47,17 +47,7 @@ class SparseTransform {
   /// Lagrange weights of the nodes of a cell, one row a pixel.
   static constexpr std::int64_t kCell_px = 32;
   using CellWeights = std::array<std::array<double, 3>, kCell_px>;
-  /// Column and row of a cell, or of a node: two a cell.
-  struct Key {
-    std::int64_t col, row;
-    bool operator==(const Key&) const = default;
-  };
-  struct Hash {
-    std::size_t operator()(const Key& key) const {
-      const std::uint64_t mixed = (static_cast<std::uint64_t>(key.col) * 0x9e3779b97f4a7c15U) ^ static_cast<std::uint64_t>(key.row);
-      return static_cast<std::size_t>((mixed ^ mixed >> 29U) * 0xbf58476d1ce4e5b9U);
-    }
-  };
+  using Key = PlaceKey;  ///< column and row of a cell, or of a node: two a cell
   struct Cell {
     std::array<PixelXY, 9> node;  ///< exact places of corners, edge middles and centre, row by row
     bool is_smooth;               ///< the biquadratic meets the check points
@@ -71,8 +61,8 @@ class SparseTransform {
 
   Affine map_from_grid_, source_from_map_;
   Transform transform_;
-  mutable std::unordered_map<Key, Cell, Hash> cells_;
-  mutable std::unordered_map<Key, PixelXY, Hash> nodes_;
+  mutable PlaceTable<Cell> cells_;
+  mutable PlaceTable<PixelXY> nodes_;
 };
 
 }  // namespace tilewright::geometry

@@ -16,7 +16,6 @@ using geometry::Isa;
 
 constexpr std::size_t kBoxesPerTask = 8192;
 constexpr std::size_t kPartnersPerTask = std::size_t{1} << 21;  ///< room of a task; one box may need more
-constexpr std::size_t kTasksPerWave = 64;
 constexpr std::size_t kSmall = 8192;                            ///< fewer boxes are not worth a second thread
 
 const JoinKernels& kernels_of([[maybe_unused]] Isa isa) {
@@ -53,7 +52,7 @@ struct SelfJoin::State {
   std::deque<ClassGrid> grids;
   std::size_t used_grids = 0;
   std::vector<Task> tasks;
-  std::vector<TouchingRun> wave = std::vector<TouchingRun>(kTasksPerWave);
+  std::vector<TouchingRun> results = std::vector<TouchingRun>(slots_in_order(threads));
 
   void sort_into_grids();
   void list_tasks();
@@ -160,11 +159,9 @@ void SelfJoin::each_run(std::span<const Box> boxes, const std::function<void(con
   state.boxes = boxes;
   state.sort_into_grids();
   state.list_tasks();
-  for (std::size_t first = 0; first < state.tasks.size(); first += kTasksPerWave) {
-    const std::size_t count = std::min(kTasksPerWave, state.tasks.size() - first);
-    in_parallel(state.threads, count, [&](std::size_t n) { state.run(state.tasks[first + n], state.wave[n]); });
-    for (std::size_t n = 0; n < count; ++n) use(state.wave[n]);
-  }
+  in_order(
+      state.threads, state.tasks.size(), [&](std::size_t n, std::size_t slot) { state.run(state.tasks[n], state.results[slot]); },
+      [&](std::size_t slot) { use(state.results[slot]); });
 }
 
 }  // namespace tilewright::index

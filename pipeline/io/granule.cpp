@@ -157,7 +157,7 @@ std::size_t Granule::read_together(std::size_t first, const Window& window,
   return last;
 }
 
-void Granule::read(const Window& window, std::vector<std::byte>& data,
+void Granule::read(const Window& window, PixelBytes& data,
                    std::vector<std::uint8_t>& valid) const {
   const auto count = static_cast<std::size_t>(window.width * window.height);
   const auto plane_bytes = count * shard::byte_size(bands_.dtype);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/io/pixel_bytes.h"
 #include "pipeline/io/tile_bands.h"
 
 namespace tilewright::pipeline {
@@ -31,7 +32,7 @@ class Granule {
 
   /// Pixels (C, H, W) of all required bands; `valid` (H, W): 0 where a mask, a missing block or the
   /// edge of a band's own raster hides the pixel. Nodata values are not looked at.
-  void read(const geometry::Window& window, std::vector<std::byte>& data,
+  void read(const geometry::Window& window, PixelBytes& data,
             std::vector<std::uint8_t>& valid) const;
   /// (H, W): 1 where quality data rejects the pixel.
   [[nodiscard]] std::vector<std::uint8_t> clouds(const geometry::Window& window) const;

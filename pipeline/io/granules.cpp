@@ -210,7 +210,7 @@ std::vector<Granules::Piece> Granules::pieces(const Window& window) const {
   return out;
 }
 
-void Granules::fill_gaps(std::vector<std::byte>& data, std::size_t count) const {
+void Granules::fill_gaps(PixelBytes& data, std::size_t count) const {
   auto at = data.begin();
   for (const auto& band : bands().required) {
     const auto pixel = nodata_pixel(bands().dtype, band.nodata);
@@ -220,7 +220,7 @@ void Granules::fill_gaps(std::vector<std::byte>& data, std::size_t count) const 
 
 /// kKnown where the pixel is data in all bands, else kCovered.
 std::vector<std::uint8_t> Granules::known(const Granule& granule,
-                                          const std::vector<std::byte>& data,
+                                          const PixelBytes& data,
                                           std::vector<std::uint8_t> valid) const {
   const auto& required = granule.bands().required;
   const auto plane_bytes = valid.size() * shard::byte_size(granule.bands().dtype);
@@ -237,7 +237,7 @@ std::vector<std::uint8_t> Granules::known(const Granule& granule,
   return valid;
 }
 
-void Granules::read(const Window& window, std::vector<std::byte>& data,
+void Granules::read(const Window& window, PixelBytes& data,
                     std::vector<std::uint8_t>& valid) const {
   const auto all = pieces(window);
   if (all.size() == 1 && all[0].shared == window)
@@ -248,7 +248,7 @@ void Granules::read(const Window& window, std::vector<std::byte>& data,
   fill_gaps(data, count);
   valid.assign(count, 0);
   std::vector<std::uint8_t> so_far(count, kNothing), own_valid;
-  std::vector<std::byte> own;
+  PixelBytes own;
   for (const auto& piece : all) {
     const auto& granule = granules_[piece.index];
     granule.read(piece.own, own, own_valid);
@@ -271,7 +271,7 @@ std::vector<std::uint8_t> Granules::clouds(const Window& window) const {
   if (all.size() == 1 && all[0].shared == window) return granules_[all[0].index].clouds(all[0].own);
   const auto count = static_cast<std::size_t>(window.width * window.height);
   std::vector<std::uint8_t> out(count, 0), so_far(count, kNothing), valid;
-  std::vector<std::byte> data;
+  PixelBytes data;
   for (const auto& piece : all) {
     const auto& granule = granules_[piece.index];
     const auto cloudy = granule.clouds(piece.own);

@@ -35,7 +35,7 @@ class Granules {
   }  ///< size and affine are those of the box
   [[nodiscard]] const TileBands& bands() const { return granules_.front().bands(); }
   /// As Granule's.
-  void read(const geometry::Window& window, std::vector<std::byte>& data,
+  void read(const geometry::Window& window, PixelBytes& data,
             std::vector<std::uint8_t>& valid) const;
   [[nodiscard]] std::vector<std::uint8_t> clouds(const geometry::Window& window) const;
 
@@ -47,9 +47,9 @@ class Granules {
     bool overlaps = false;  ///< other granules have some of it too
   };
   [[nodiscard]] std::vector<Piece> pieces(const geometry::Window& window) const;
-  void fill_gaps(std::vector<std::byte>& data, std::size_t count) const;
+  void fill_gaps(PixelBytes& data, std::size_t count) const;
   [[nodiscard]] std::vector<std::uint8_t> known(const Granule& granule,
-                                                const std::vector<std::byte>& data,
+                                                const PixelBytes& data,
                                                 std::vector<std::uint8_t> valid) const;
 
   std::vector<Granule> granules_;

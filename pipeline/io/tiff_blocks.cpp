@@ -33,12 +33,23 @@ Eight interleaved(Eight a, Eight b) {
   return __builtin_shufflevector(a, b, Low, Low + 8, Low + 1, Low + 9, Low + 2, Low + 10, Low + 3, Low + 11);
 }
 
-/// Four samples of 16 bits a pixel, eight pixels together; returns the pixels done.
-std::int64_t split_fours(const std::uint16_t* from, std::int64_t count, std::uint16_t* const (&planes)[4]) {
+/// Differences of two pixels of four samples become values; `left`: the pixel before them, twice, and then the second of these.
+Eight summed(Eight differences, Eight& left) {
+  const Eight values = differences + __builtin_shufflevector(Eight{}, differences, 0, 1, 2, 3, 8, 9, 10, 11) + left;
+  left = __builtin_shufflevector(values, values, 4, 5, 6, 7, 4, 5, 6, 7);
+  return values;
+}
+
+/// Four samples of 16 bits a pixel, eight pixels together; returns the pixels done. `last`: the last pixel done, from zero on.
+template <bool AreDifferences>
+std::int64_t split_fours(const std::uint16_t* from, std::int64_t count, std::uint16_t* const (&planes)[4], std::uint16_t (&last)[4]) {
+  Eight left{};
   std::int64_t k = 0;
   for (; k + 8 <= count; k += 8, from += 32) {
-    Eight pixels[4];   // two pixels each
+    Eight pixels[4];  // two pixels each
     std::memcpy(pixels, from, sizeof pixels);
+    if constexpr (AreDifferences)
+      for (Eight& two : pixels) two = summed(two, left);
     // Twice interleaved, samples of one kind stand together: a0 a1 a2 a3 b0 b1 b2 b3.
     const Eight even = interleaved<0>(pixels[0], pixels[1]), odd = interleaved<4>(pixels[0], pixels[1]);
     const Eight even2 = interleaved<0>(pixels[2], pixels[3]), odd2 = interleaved<4>(pixels[2], pixels[3]);
@@ -47,21 +58,24 @@ std::int64_t split_fours(const std::uint16_t* from, std::int64_t count, std::uin
                             __builtin_shufflevector(cd, cd2, 0, 1, 2, 3, 8, 9, 10, 11), __builtin_shufflevector(cd, cd2, 4, 5, 6, 7, 12, 13, 14, 15)};
     for (std::size_t c = 0; c < 4; ++c) std::memcpy(planes[c] + k, &split[c], sizeof split[c]);
   }
+  std::memcpy(last, &left, sizeof last);
   return k;
 }
 
 /// A row of pixels with `Samples` samples each, to one plane a sample.
-template <class T, std::size_t Samples>
+template <class T, std::size_t Samples, bool AreDifferences>
 void split_row(const std::byte* from, std::int64_t count, std::byte* to, std::size_t plane_bytes) {
   const T* __restrict source = reinterpret_cast<const T*>(from);
   const auto plane = [&](std::size_t c) { return reinterpret_cast<T*>(to + c * plane_bytes); };
   T *__restrict a = plane(0), *__restrict b = plane(1), *__restrict c = plane(2), *__restrict d = plane(Samples - 1);
+  T last[4] = {};
   std::int64_t k = 0;
-  if constexpr (sizeof(T) == 2 && Samples == 4) k = split_fours(source, count, {a, b, c, d});
+  if constexpr (sizeof(T) == 2 && Samples == 4) k = split_fours<AreDifferences>(source, count, {a, b, c, d}, last);
   source += k * static_cast<std::int64_t>(Samples);
   for (; k < count; ++k, source += Samples) {
-    a[k] = source[0], b[k] = source[1], c[k] = source[2];
-    if constexpr (Samples == 4) d[k] = source[3];
+    for (std::size_t s = 0; s < Samples; ++s) last[s] = static_cast<T>(AreDifferences ? last[s] + source[s] : source[s]);
+    a[k] = last[0], b[k] = last[1], c[k] = last[2];
+    if constexpr (Samples == 4) d[k] = last[3];
   }
 }
 
@@ -75,14 +89,15 @@ std::shared_ptr<TiffBlocks> TiffBlocks::open(const std::filesystem::path& file, 
   return std::make_shared<TiffBlocks>(std::move(*bytes), std::move(*layout));
 }
 
-bool TiffBlocks::read_block(std::size_t block, std::int64_t block_row) {
+bool TiffBlocks::read_block(std::size_t block, std::int64_t block_row, bool leaves_differences) {
   const auto offset = layout_.offsets[block], count = layout_.counts[block];
   const std::size_t size = layout_.block_bytes(block_row);
   if (offset == 0 || count == 0 || count > size + size / 2 + 65536) return false;
   block_.resize(size);
   if (layout_.compression == 1 && !layout_.is_swapped) return count == size && file_.read(offset, block_);
   packed_.resize(count);
-  return file_.read(offset, packed_) && codec_.unpack(layout_, packed_, block_);
+  if (!file_.read(offset, packed_)) return false;
+  return leaves_differences ? codec_.decompress(layout_, packed_, block_) : codec_.unpack(layout_, packed_, block_);
 }
 
 void TiffBlocks::copy_sample(int sample, const Window& block, const Window& part, const Window& window, std::byte* plane) const {
@@ -99,15 +114,18 @@ void TiffBlocks::copy_sample(int sample, const Window& block, const Window& part
   }
 }
 
-/// For the usual pixels, if all of their samples are asked for in order; else nullptr.
-TiffBlocks::SplitRow TiffBlocks::split_row_of(const TiffLayout& layout, std::span<const int> bands) {
+/// For the usual pixels, if all of their samples are asked for in order; else none.
+TiffBlocks::Split TiffBlocks::split_of(const TiffLayout& layout, std::span<const int> bands) {
   const auto samples = static_cast<std::size_t>(layout.samples);
-  if (layout.is_planar || bands.size() != samples) return nullptr;
+  if (layout.is_planar || bands.size() != samples || layout.sample_bytes > 2 || samples < 3 || samples > 4) return {};
   for (std::size_t b = 0; b < samples; ++b)
-    if (bands[b] != static_cast<int>(b)) return nullptr;
-  if (layout.sample_bytes == 1) return samples == 3 ? split_row<std::uint8_t, 3> : samples == 4 ? split_row<std::uint8_t, 4> : nullptr;
-  if (layout.sample_bytes == 2) return samples == 3 ? split_row<std::uint16_t, 3> : samples == 4 ? split_row<std::uint16_t, 4> : nullptr;
-  return nullptr;
+    if (bands[b] != static_cast<int>(b)) return {};
+  const auto split = [&]<class T>(T) {
+    return samples == 3 ? Split{split_row<T, 3, false>, split_row<T, 3, true>} : Split{split_row<T, 4, false>, split_row<T, 4, true>};
+  };
+  Split found = layout.sample_bytes == 1 ? split(std::uint8_t{}) : split(std::uint16_t{});
+  if (!TiffCodec::sums_differences(layout) || layout.is_swapped) found.differences = nullptr;
+  return found;
 }
 
 void TiffBlocks::split_samples(SplitRow split, const Window& block, const Window& part, const Window& window, std::byte* planes, std::size_t plane_bytes) const {
@@ -125,14 +143,15 @@ bool TiffBlocks::read(std::span<const int> bands, const Window& window, std::spa
   if (!is_whole) return false;
   const auto plane_bytes = static_cast<std::size_t>(window.width * window.height) * static_cast<std::size_t>(layout_.sample_bytes);
   const auto plane_blocks = static_cast<std::size_t>(layout_.across() * layout_.down());
-  const SplitRow split = split_row_of(layout_, bands);
+  const Split split = split_of(layout_, bands);
   for (std::int64_t r = window.row / bh; r * bh < window.row + window.height; ++r) {
     for (std::int64_t c = window.col / bw; c * bw < window.col + window.width; ++c) {
       const Window block{c * bw, r * bh, bw, bh}, part = geometry::intersection(block, window);
       const auto index = static_cast<std::size_t>(r * layout_.across() + c);
-      if (!layout_.is_planar && !read_block(index, r)) return false;
-      if (split) split_samples(split, block, part, window, out.data(), plane_bytes);
-      for (std::size_t b = 0; !split && b < bands.size(); ++b) {
+      const bool sums = split.differences && part.col == block.col;  // in the same pass
+      if (!layout_.is_planar && !read_block(index, r, sums)) return false;
+      if (split.values) split_samples(sums ? split.differences : split.values, block, part, window, out.data(), plane_bytes);
+      for (std::size_t b = 0; !split.values && b < bands.size(); ++b) {
         if (layout_.is_planar && !read_block(static_cast<std::size_t>(bands[b]) * plane_blocks + index, r)) return false;
         copy_sample(bands[b], block, part, window, out.data() + b * plane_bytes);
       }

@@ -9,6 +9,7 @@
 
 #include "geometry/grid.h"
 #include "pipeline/io/open_policy.h"
+#include "pipeline/io/pixel_bytes.h"
 #include "pipeline/io/raster.h"
 #include "pipeline/io/tiff_codec.h"
 #include "pipeline/io/tiff_layout.h"
@@ -31,16 +32,20 @@ class TiffBlocks {
  private:
   /// A row of pixels, their count, the first plane, bytes of a plane.
   using SplitRow = void (*)(const std::byte*, std::int64_t, std::byte*, std::size_t);
-  [[nodiscard]] static SplitRow split_row_of(const TiffLayout& layout, std::span<const int> bands);
+  /// The same for pixels as they are, and for rows of differences to the pixel on the left from the block's edge on.
+  struct Split {
+    SplitRow values = nullptr, differences = nullptr;
+  };
+  [[nodiscard]] static Split split_of(const TiffLayout& layout, std::span<const int> bands);
   void split_samples(SplitRow split, const geometry::Window& block, const geometry::Window& part, const geometry::Window& window, std::byte* planes,
                      std::size_t plane_bytes) const;
-  [[nodiscard]] bool read_block(std::size_t block, std::int64_t block_row);
+  [[nodiscard]] bool read_block(std::size_t block, std::int64_t block_row, bool leaves_differences = false);
   void copy_sample(int sample, const geometry::Window& block, const geometry::Window& part, const geometry::Window& window, std::byte* plane) const;
 
   FileBytes file_;
   TiffLayout layout_;
   TiffCodec codec_;
-  std::vector<std::byte> packed_, block_;
+  PixelBytes packed_, block_;
 };
 
 }  // namespace tilewright::pipeline

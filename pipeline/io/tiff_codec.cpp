@@ -171,10 +171,16 @@ bool TiffCodec::knows(const TiffLayout& layout) {
   return layout.predictor == 1 || layout.sample_bytes >= 4;
 }
 
+bool TiffCodec::sums_differences(const TiffLayout& layout) { return layout.predictor == 2 && layout.compression != kNone; }
+
+bool TiffCodec::decompress(const TiffLayout& layout, std::span<const std::byte> packed, std::span<std::byte> block) {
+  return state_->inflate(layout.compression, packed, block);
+}
+
 bool TiffCodec::unpack(const TiffLayout& layout, std::span<const std::byte> packed, std::span<std::byte> block) {
-  if (!state_->inflate(layout.compression, packed, block)) return false;
+  if (!decompress(layout, packed, block)) return false;
   const auto stride = static_cast<std::size_t>(layout.samples_a_block()), row_values = static_cast<std::size_t>(layout.block_width) * stride;
-  const bool by_differences = layout.predictor == 2 && layout.compression != kNone, by_bytes = layout.predictor == 3 && layout.compression != kNone;
+  const bool by_bytes = layout.predictor == 3 && layout.compression != kNone;
   if (by_bytes) {
     undo_float_bytes(block, row_values, stride, static_cast<std::size_t>(layout.sample_bytes), state_->row);
     return true;  // these bytes have no order of their own
@@ -182,7 +188,7 @@ bool TiffCodec::unpack(const TiffLayout& layout, std::span<const std::byte> pack
   if (layout.is_swapped && layout.sample_bytes == 2) swap_bytes<std::uint16_t>(block);
   if (layout.is_swapped && layout.sample_bytes == 4) swap_bytes<std::uint32_t>(block);
   if (layout.is_swapped && layout.sample_bytes == 8) swap_bytes<std::uint64_t>(block);
-  if (!by_differences) return true;
+  if (!sums_differences(layout)) return true;
   if (layout.sample_bytes == 1) undo_differences<std::uint8_t>(block, row_values, stride);
   else if (layout.sample_bytes == 2) undo_differences<std::uint16_t>(block, row_values, stride);
   else undo_differences<std::uint32_t>(block, row_values, stride);

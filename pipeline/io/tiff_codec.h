@@ -22,6 +22,10 @@ class TiffCodec {
   /// Fills all of `block` with the pixels of `packed`, in the machine's byte order; false if the packed
   /// bytes are damaged, or hold more or less than the block.
   [[nodiscard]] bool unpack(const TiffLayout& layout, std::span<const std::byte> packed, std::span<std::byte> block);
+  /// The same before any predictor is undone, in the file's byte order.
+  [[nodiscard]] bool decompress(const TiffLayout& layout, std::span<const std::byte> packed, std::span<std::byte> block);
+  /// Does `unpack` turn differences to the pixel on the left into values?
+  static bool sums_differences(const TiffLayout& layout);
 
  private:
   struct State;

@@ -55,7 +55,7 @@ struct TileReader::State {
   [[nodiscard]] Bitmask find_border() const {
     Bitmask zeros(info().width, info().height);
     for_chunks([&](const Window& window) {
-      std::vector<std::byte> data;
+      PixelBytes data;
       std::vector<std::uint8_t> valid;
       granules.read(window, data, valid);
       add_zeros(window, data, zeros);

@@ -17,6 +17,7 @@
 #include "learn/config/dataset_file.h"
 #include "pipeline/config/job.h"
 #include "pipeline/io/open_policy.h"
+#include "pipeline/io/pixel_bytes.h"
 
 namespace tilewright::pipeline {
 
@@ -63,7 +64,7 @@ class TileReader {
   /// Pixels (C, H, W) of all required bands in dtype(), and validity (H, W): 1 where every required
   /// band is valid by the nodata rule (NaN is never valid). `window` lies inside the tile.
   struct Pixels {
-    std::vector<std::byte> data;
+    PixelBytes data;
     std::vector<std::uint8_t> valid;
     std::vector<std::uint8_t> band_has_data;  ///< (C): 1 = some pixel is valid by this band alone
   };

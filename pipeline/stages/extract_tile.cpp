@@ -90,12 +90,14 @@ class Cutter {
     const auto plane = static_cast<std::size_t>(cells.width * cells.height), source_plane = gathered_.valid.size();
     const std::size_t bands = tile_.bands().size();
     resampled_.resize(plane * bands * sizeof(T));
+    const bool has_gaps = std::memchr(gathered_.valid.data(), 0, source_plane) != nullptr;
+    const std::span<const std::uint8_t> valid = has_gaps ? std::span<const std::uint8_t>(gathered_.valid) : std::span<const std::uint8_t>();
     const std::int64_t most = cells.height * kMostSourcePixels / static_cast<std::int64_t>(source_plane);
     const std::int64_t step = std::max<std::int64_t>(1, std::min(most, kOutputsAtOnce / cells.width));
     for (std::int64_t row = 0; row < cells.height; row += step) {
       const Window part{cells.col, cells.row + row, cells.width, std::min(step, cells.height - row)};
       sample_places(from_grid(*need.window), part, kernel_, places_);
-      taps_.place(kernel_, need.source, gathered_.valid, places_, part.width);
+      taps_.place(kernel_, need.source, valid, places_, part.width);
       check_all_valid(*need.window, taps_.valid(), row * cells.width);
       const auto first = static_cast<std::size_t>(row * cells.width), count = static_cast<std::size_t>(part.width * part.height);
       for (std::size_t band = 0; band < bands; ++band)

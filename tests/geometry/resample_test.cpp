@@ -244,21 +244,49 @@ TYPED_TEST(Kernel, BilinearIsTheSameForEveryInstructionSet) {
     const Field<T> field = random_field<T>(random);
     const std::vector<std::uint8_t> valid = round % 2 == 0 ? field.valid : std::vector<std::uint8_t>{};
     std::vector<PixelXY> points;
-    for (int k = 0, count = 290 + round; k < count; ++k) {  // counts that leave 0 to 3 over
+    for (int k = 0, count = 290 + round; k < count; ++k) {  // counts that leave 0 to 7 over
       const double lone = std::uniform_real_distribution<double>(0, 1)(random);
       const double whole = random() % 7 == 0 ? 0.5 : lone;
       points.push_back({98 + static_cast<double>(random() % 21) + whole, 198 + static_cast<double>(random() % 15) + lone});
       if (round % 3 == 0) points.back() = {98.2 + 1.01 * (k % 19), 198.4 + 0.05 * (k % 19) + k / 19 % 15};  // neighbours, as windows have them
+      if (round % 3 == 1) points.back() = {100.6 + 0.99 * (k % 16), 209.3 - 0.13 * (k % 16) - k / 16 % 12};  // from row to row, upwards too
     }
     points[7].row = std::numeric_limits<double>::quiet_NaN();
     points[9].col = 1e300;
     const auto count = static_cast<std::int64_t>(points.size());
-    const Taps scalar(Resampling::bilinear, kWindow, valid, points, count, Isa::scalar), avx2(Resampling::bilinear, kWindow, valid, points, count, Isa::avx2);
-    std::vector<T> a(points.size(), T{1}), b(points.size(), T{2});
+    const Taps scalar(Resampling::bilinear, kWindow, valid, points, count, Isa::scalar);
+    std::vector<T> a(points.size(), T{1});
     scalar.apply<T>(std::span<const T>(field.pixels), T{7}, std::span<T>(a));
-    avx2.apply<T>(std::span<const T>(field.pixels), T{7}, std::span<T>(b));
-    ASSERT_TRUE(std::equal(scalar.valid().begin(), scalar.valid().end(), avx2.valid().begin(), avx2.valid().end()));
-    ASSERT_EQ(a, b) << round;
+    for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+      if (!is_supported(isa)) continue;
+      const Taps vectors(Resampling::bilinear, kWindow, valid, points, count, isa);
+      std::vector<T> b(points.size(), T{2});
+      vectors.apply<T>(std::span<const T>(field.pixels), T{7}, std::span<T>(b));
+      ASSERT_TRUE(std::equal(scalar.valid().begin(), scalar.valid().end(), vectors.valid().begin(), vectors.valid().end()));
+      ASSERT_EQ(a, b) << round << ", variant " << static_cast<int>(isa);
+    }
+  }
+}
+
+/// The first and the last pixel of a source, and the ends of its rows: nothing beyond them counts.
+TYPED_TEST(Kernel, BilinearOfATurnedGridIsTheSameForEveryInstructionSet) {
+  using T = TypeParam;
+  constexpr int kWide = 61, kHigh = 37;
+  std::mt19937 random(53);
+  std::vector<T> pixels;
+  for (int k = 0; k < kWide * kHigh; ++k) pixels.push_back(random() % 4 == 0 ? std::numeric_limits<T>::max() : random() % 4 == 0 ? std::numeric_limits<T>::lowest() : static_cast<T>(random()));
+  for (const double slope : {-0.3, -0.08, -1e-3, 0.0, 0.08, 0.11, 0.4}) {
+    std::vector<PixelXY> points;
+    for (int row = 0; row < kHigh; ++row)
+      for (int col = 0; col < kWide; ++col) points.push_back({0.5 + 0.997 * col - slope * row, 0.5 + row * 0.999 + slope * col});
+    const auto count = static_cast<std::int64_t>(points.size());
+    std::vector<T> expected(points.size()), out(points.size());
+    Taps(Resampling::bilinear, {0, 0, kWide, kHigh}, {}, points, count, Isa::scalar).template apply<T>(pixels, T{7}, expected);
+    for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+      if (!is_supported(isa)) continue;
+      Taps(Resampling::bilinear, {0, 0, kWide, kHigh}, {}, points, count, isa).template apply<T>(pixels, T{7}, out);
+      ASSERT_EQ(out, expected) << slope << ", variant " << static_cast<int>(isa);
+    }
   }
 }
 

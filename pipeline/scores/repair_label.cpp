@@ -13,7 +13,7 @@ using geometry::PixelShift;
 using geometry::ShiftValues;
 
 constexpr std::uint8_t kIgnore = 255;
-constexpr double kEdgeWeight = 0.5, kTie = 0.02, kLeastGain = 0.1, kUnseen = 0.2, kUnlabelled = 0.1;
+constexpr double kTie = 0.02, kLeastGain = 0.1, kUnseen = 0.2, kUnlabelled = 0.1;
 constexpr int kRingPx = 2;
 
 class Repair {

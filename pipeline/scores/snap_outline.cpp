@@ -11,7 +11,6 @@
 namespace tilewright::pipeline {
 namespace {
 
-constexpr double kEdgeWeight = 0.5;
 constexpr int kBandPx = 2;
 constexpr std::int64_t kLeastShare = 8;
 

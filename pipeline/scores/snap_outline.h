@@ -10,6 +10,8 @@
 
 namespace tilewright::pipeline {
 
+inline constexpr double kEdgeWeight = 0.5;   ///< of edges beside probability, where repairs weigh both
+
 struct SnappedOutline {
   int grown_px = 0;                    ///< outwards; negative: inwards
   double gain = 0;                     ///< of contrast over the outline as it was

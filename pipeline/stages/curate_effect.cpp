@@ -82,14 +82,15 @@ std::vector<LabelArm> label_arms(const std::set<std::string>& train, const MaskP
   std::stable_sort(best.begin(), best.end(), [&](const auto& a, const auto& b) { return rank(a) > rank(b); });
   const auto count = static_cast<std::size_t>(few);
   const auto number = std::to_string(few);
-  std::vector<LabelArm> arms{{"all_noisy", places_at(all, noisy)}};
+  const std::string noisy_arm = "all_noisy", random_arm = "random_" + number;
+  std::vector<LabelArm> arms{{noisy_arm, "", places_at(all, noisy)}};
   const bool has_few = count < all.size();
-  if (has_few) arms.push_back({"random_" + number, places_at(first(random, count), noisy)});
-  if (has_few) arms.push_back({"curated_" + number, places_at(first(best, count), noisy)});
-  arms.push_back({"curated_half", places_at(first(best, (all.size() + 1) / 2), noisy)});
-  if (!repaired.empty()) arms.push_back({"repaired", places_at(all, repaired)});
-  if (has_few) arms.push_back({"clean_" + number, places_at(first(random, count), clean)});
-  arms.push_back({"all_clean", places_at(all, clean)});
+  if (has_few) arms.push_back({random_arm, noisy_arm, places_at(first(random, count), noisy)});
+  if (has_few) arms.push_back({"curated_" + number, random_arm, places_at(first(best, count), noisy)});
+  arms.push_back({"curated_half", noisy_arm, places_at(first(best, (all.size() + 1) / 2), noisy)});
+  if (!repaired.empty()) arms.push_back({"repaired", noisy_arm, places_at(all, repaired)});
+  if (has_few) arms.push_back({"clean_" + number, noisy_arm, places_at(first(random, count), clean)});
+  arms.push_back({"all_clean", noisy_arm, places_at(all, clean)});
   return arms;
 }
 

@@ -14,12 +14,12 @@ namespace tilewright::pipeline {
 
 /// Labels that a network is trained on, by location of train.
 struct LabelArm {
-  std::string name;
+  std::string name, rival;   ///< rival: the arm that its gain is counted from; "" = none
   MaskPlaces labels;
 };
 
 /// Arms of one draw: all_noisy; random_N and curated_N (the best by `ranks`), curated_half; repaired (where there are
-/// repaired labels); clean_N (the locations of random_N) and all_clean. N is the job's `few`, left out where train has no more.
+/// repaired labels); clean_N (the locations of random_N) and all_clean. Rivals are all_noisy, of curated_N random_N. N is the job's `few`, left out where train has no more.
 /// `noisy`, `clean` and `repaired` hold all locations; `ranks`: greater is better.
 std::vector<LabelArm> label_arms(const std::set<std::string>& train, const MaskPlaces& noisy, const MaskPlaces& clean, const MaskPlaces& repaired, const MetricValues& ranks,
                                  std::int64_t few, std::uint64_t seed);

@@ -62,6 +62,7 @@ class LayerEvaluator {
     std::vector<double> percentiles;
     for (const auto& one : edge_percentiles(clean_, all_, context)) percentiles.insert(percentiles.end(), one.begin(), one.end());
     facts_.edge_scale = edge_scale(std::move(percentiles));
+    if (config_.evaluate.network) check_network();
     collect_classes();
   }
 
@@ -71,6 +72,14 @@ class LayerEvaluator {
   }
 
  private:
+  /// Before any model is trained.
+  void check_network() const {
+    plan_network(in_, config_, out_.layer, {}, clean_places_);   // throws without labels of test
+    const auto weights = weights_of(config_);
+    const bool has_rank = std::any_of(config_.scores.begin(), config_.scores.end(), [&](const auto& name) { return weights.contains(name) && weights.at(name) > 0; });
+    if (!has_rank) throw Error::config("curate: evaluate.network takes the best labels by combined, but no score with a weight is computed; add model_iou or edge_agreement to curate.scores");
+  }
+
   void collect_classes() {
     std::set<std::uint8_t> classes;
     for (const auto& item : clean_.items()) {
@@ -216,13 +225,12 @@ class LayerEvaluator {
     for (const auto& location : index::locations(in_.manifest))
       if (location.split.value_or("") == "train" && noisy.places.contains(location.location_id)) train.insert(location.location_id);
     const auto ranks = metrics.find("combined");
-    if (ranks == metrics.end()) throw Error::config("curate: evaluate.network takes the best labels by combined, but no score with a weight is computed; add model_iou or edge_agreement to curate.scores");
-    const auto few = std::to_string(config_.evaluate.network->few);
+    if (ranks == metrics.end()) throw Error::failed("curate: evaluate.network takes the best labels by combined, but no location of " + out_.layer + " has a score with a weight");
     const auto arms = label_arms(train, noisy.places, clean_places_, repaired, ranks->second, config_.evaluate.network->few, seed);
     for (const auto& [budget, scores] : arm_scores(in_, config_, out_.layer, arms, clean_, clean_places_, seed, scratch, context_)) {
       auto& rows = out_.network[budget];
       if (rows.empty())
-        for (const auto& arm : arms) rows.push_back({arm.name, {.iou = {}, .gain = {}, .rival = arm.name == "all_noisy" ? "" : arm.name == "curated_" + few ? "random_" + few : "all_noisy"}});
+        for (const auto& arm : arms) rows.push_back({arm.name, {.iou = {}, .gain = {}, .rival = arm.rival}});
       for (auto& [arm, quality] : rows) {
         quality.iou.values.push_back(scores.at(arm));
         if (!quality.rival.empty()) quality.gain.values.push_back(scores.at(arm) - scores.at(quality.rival));

@@ -42,6 +42,7 @@ TEST(LabelArms, TakeTheBestTheSameRandomOnesAndOnlyTrain) {
   ASSERT_EQ(ids["clean_2"].size(), 2U);
   for (std::size_t n = 0; n < 2; ++n) EXPECT_EQ(ids["clean_2"][n].substr(0, 2), ids["random_2"][n].substr(0, 2)) << "the same places, other labels";
   EXPECT_EQ(arms.front().name, "all_noisy");
+  for (const auto& arm : arms) EXPECT_EQ(arm.rival, arm.name == "all_noisy" ? "" : arm.name == "curated_2" ? "random_2" : "all_noisy");
   std::set<std::string> draws;
   for (std::uint64_t seed = 0; seed < 20; ++seed) draws.insert(ids_by_arm(label_arms(train, places_in(all, "noisy"), {}, {}, ranks, 2, seed))["random_2"].front());
   EXPECT_GT(draws.size(), 1U) << "another seed draws others";

@@ -137,7 +137,7 @@ constexpr std::array kTables = {
     TableInfo{"mask", false, "layer, location_id, valid_from, member", "id", "", "label masks of locations"},
     TableInfo{"target", false, "name, location_id, valid_from, value", "id", "", "values of locations"},
     TableInfo{"label_object", false, "layer, object_id, status, reason", "id", "", "label objects and the rules used"},
-    TableInfo{"score", false, "layer, metric, location_id, tile_id, object_id", "id", "metric IN ('model_iou', 'softmin', 'confident_frac', 'log_likelihood', 'missing_objects', 'false_objects', 'completeness', 'shift_model_px', 'combined')",
+    TableInfo{"score", false, "layer, metric, location_id, tile_id, object_id", "id", "metric IN ('model_iou', 'softmin', 'confident_frac', 'log_likelihood', 'missing_objects', 'false_objects', 'completeness', 'shift_model_px', 'model_spread', 'combined')",
               "numbers about label and view quality"},
     TableInfo{"subset", false, "name", "id created", "", "named selections of locations"},
     TableInfo{"subset_member", false, "name, location_id", "id", "", "locations of the selections"},

@@ -91,7 +91,7 @@ void embed(const fs::path& file, const LearnContext& context) {
 void folds(const fs::path& file, const LearnContext& context) {
   auto request = request_from<FoldsRequest>(file);
   for (auto* path : {&request.workspace, &request.dataset, &request.samples, &request.folds,
-                     &request.output_shard, &request.scratch_folder})
+                     &request.output_folder})
     anchor(*path, file.parent_path());
   run_folds(request, context);
 }

@@ -81,21 +81,26 @@ void describe(V&& v, PredictRequest& c) {
   v("threads", c.threads, "CPU threads"); v("batch", c.batch, "windows at once"); v("device", c.device, "device");
 }
 
-/// Out-of-fold predictions for curation: K small UNets, each trained on the samples of the other
-/// folds, predict their own. Samples: `part` file as in dataset.json plus a fold per location; locations of fold
+/// Out-of-fold predictions for curation: models trained on the samples of all folds but one predict that
+/// one's. Samples: `part` file as in dataset.json plus a fold per location; locations of fold
 /// `fold_count` train every model and are asked of none.
-/// Output shard: `<location_id>.<view>.prob.npy` float32 (K,H,W) for every sample row that is asked.
+/// Output: a shard for each fold F and seed S (of 0.. each) that has samples, `fold_<F>_<S>.tar` in `output_folder`:
+/// `<location_id>.<view>.prob.npy` float32 (K,H,W) for every sample of the fold. Those that are there already stay.
 struct FoldsRequest {
   std::string workspace, dataset, samples, folds;  ///< folds: TSV `location<TAB>fold`
-  std::string output_shard, scratch_folder;
-  RunConfig run;                                   ///< recipe segment, model unet
-  int fold_count = 4;
+  std::string output_folder;
+  RunConfig run;                                   ///< recipe segment; its seed is that of S = 0
+  int fold_count = 4, seeds = 1;
+  int crop_px = 0;                                 ///< training sees random windows of at most this size; 0 = whole samples
 };
+
+inline std::string fold_shard(int fold, int seed) { return "fold_" + std::to_string(fold) + "_" + std::to_string(seed) + ".tar"; }
+
 template <class V>
 void describe(V&& v, FoldsRequest& c) {
   v("workspace", c.workspace, "workspace folder"); v("dataset", c.dataset, "dataset.json (statistics, classes)");
   v("samples", c.samples, "part file of all samples"); v("folds", c.folds, "TSV: location, fold");
-  v("output_shard", c.output_shard, "probabilities"); v("scratch_folder", c.scratch_folder, "scratch");
+  v("output_folder", c.output_folder, "probabilities"); v("seeds", c.seeds, "models of a fold"); v("crop_px", c.crop_px, "window of training");
   v("run", c.run, "how each fold's model is trained"); v("fold_count", c.fold_count, "number of folds");
 }
 

@@ -16,8 +16,6 @@
 namespace tilewright::learn {
 namespace {
 
-constexpr std::int64_t kFoldSteps = 260;
-constexpr int kCropPx = 64;
 constexpr std::uint64_t kCropPurpose = 0x63726f70;  // "crop"
 
 std::map<std::string, int> read_folds(const std::filesystem::path& file, int fold_count) {
@@ -44,34 +42,20 @@ std::map<std::string, int> read_folds(const std::filesystem::path& file, int fol
 /// Samples of one fold, and of all others.
 struct FoldSamples {
   std::vector<CorpusSample> training, own;
-  std::vector<std::size_t> own_numbers;  ///< in FoldedSamples::asked
 };
 
-struct FoldedSamples {
-  std::vector<CorpusSample> asked;  ///< that a model predicts, in the order of the part file
-  std::vector<FoldSamples> folds;
-};
-
-FoldedSamples samples_by_fold(const std::vector<CorpusSample>& samples,
-                              const FoldsRequest& request) {
+std::vector<FoldSamples> samples_by_fold(const std::vector<CorpusSample>& samples,
+                                         const FoldsRequest& request) {
   const auto fold_of = read_folds(request.folds, request.fold_count);
-  FoldedSamples folded;
-  auto& out = folded.folds;
-  out.resize(static_cast<std::size_t>(request.fold_count));
+  std::vector<FoldSamples> out(static_cast<std::size_t>(request.fold_count));
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const auto found = fold_of.find(samples[i].location);
     if (found == fold_of.end())
       throw Error::failed("the location " + samples[i].location + " has no fold in " +
                           request.folds);
-    if (found->second < request.fold_count) folded.asked.push_back(samples[i]);
     for (int fold = 0; fold < request.fold_count; ++fold) {
       auto& group = out[static_cast<std::size_t>(fold)];
-      if (found->second != fold) {
-        group.training.push_back(samples[i]);
-      } else {
-        group.own.push_back(samples[i]);
-        group.own_numbers.push_back(folded.asked.size() - 1);
-      }
+      (found->second == fold ? group.own : group.training).push_back(samples[i]);
     }
   }
   for (std::size_t fold = 0; fold < out.size(); ++fold)
@@ -80,12 +64,12 @@ FoldedSamples samples_by_fold(const std::vector<CorpusSample>& samples,
                           std::to_string(samples.size()) +
                           " samples, so that nothing is left to train its model; take smaller "
                           "blocks (split.block_m) or fewer folds");
-  return folded;
+  return out;
 }
 
-/// The same random window of each sample's image and mask, at most kCropPx wide: cheaper steps.
-RawBatch cropped(const RawBatch& raw, const StepKey& key) {
-  const int size = std::min(kCropPx, raw.size);
+/// The same random window of each sample's image and mask, `crop_px` wide: cheaper steps.
+RawBatch cropped(const RawBatch& raw, int crop_px, const StepKey& key) {
+  const int size = crop_px == 0 ? raw.size : std::min(crop_px, raw.size);
   if (size == raw.size) return raw;
   RawBatch out = raw;
   out.size = size;
@@ -114,38 +98,26 @@ class FoldsRun {
         context_(context),
         device_(prepare_device(request.run.device, request.run.threads, request.run.repro)),
         corpus_(request.workspace, request.dataset, request.samples),
-        folded_(samples_by_fold(corpus_.part("all"), request)) {
-    if (request.run.max_steps == 0) run_.max_steps = kFoldSteps;
-  }
+        folds_(samples_by_fold(corpus_.part("all"), request)) {}
 
   void run() {
-    const auto classes = static_cast<std::int64_t>(corpus_.dataset().target.classes.size());
-    std::vector<shard::MemberSpec> members;
-    for (const auto& sample : folded_.asked) {
-      const auto& shape =
-          corpus_.array(sample.rows[0].shard, sample.rows[0].offset, sample.rows[0].length)
-              .header.shape;
-      members.push_back({sample.location,
-                         sample.location + "." + sample.rows[0].view + ".prob.npy",
-                         shard::DType::f32,
-                         {classes, shape[1], shape[2]},
-                         ""});
+    for (int seed = 0; seed < request_.seeds; ++seed) {
+      run_.seed = request_.run.seed + static_cast<std::uint64_t>(seed);
+      for (int fold = 0; fold < request_.fold_count; ++fold, ++done_) {
+        const auto& samples = folds_[static_cast<std::size_t>(fold)];
+        const auto file = std::filesystem::path(request_.output_folder) / fold_shard(fold, seed);
+        if (samples.own.empty() || std::filesystem::exists(file)) continue;
+        const auto recipe = train(samples.training);
+        predict(*recipe, samples.own, file);
+      }
     }
-    shard::ShardWriter writer(request_.output_shard, members);
-    for (std::size_t fold = 0; fold < folded_.folds.size(); ++fold) {
-      if (folded_.folds[fold].own.empty()) continue;
-      const auto recipe = train(fold);
-      predict(*recipe, folded_.folds[fold], writer);
-    }
-    writer.publish();
   }
 
  private:
-  std::unique_ptr<Recipe> train(std::size_t fold) {
+  std::unique_ptr<Recipe> train(const std::vector<CorpusSample>& samples) {
     auto recipe = make_recipe(run_, corpus_.dataset());
     recipe->module().to(device_);
     set_training(*recipe, run_, true);
-    const auto& samples = folded_.folds[fold].training;
     Loader loader(
         corpus_, samples,
         loader_config(run_, corpus_.dataset().inputs, corpus_.dataset().views, recipe->delivery(),
@@ -160,22 +132,38 @@ class FoldsRun {
         if (!raw) break;
         check_stop();
         const StepKey key{.seed = run_.seed, .epoch = epoch, .step = step++};
-        stepper.step(cropped(*raw, key), samples, key);
-        context_.on_progress(static_cast<std::int64_t>(fold) * length.total_steps + step,
-                             static_cast<std::int64_t>(folded_.folds.size()) * length.total_steps,
+        stepper.step(cropped(*raw, request_.crop_px, key), samples, key);
+        context_.on_progress(done_ * length.total_steps + step,
+                             std::int64_t{request_.fold_count} * request_.seeds * length.total_steps,
                              "steps");
       }
     }
+    stepper.optimizer().swap_average();
     return recipe;
   }
 
-  void predict(Recipe& recipe, const FoldSamples& group, shard::ShardWriter& writer) {
+  /// Places of the answers in the shard, in the order of the samples.
+  std::vector<shard::MemberSpec> members_of(const std::vector<CorpusSample>& samples) {
+    const auto classes = static_cast<std::int64_t>(corpus_.dataset().target.classes.size());
+    std::vector<shard::MemberSpec> members;
+    for (const auto& sample : samples) {
+      const auto& row = sample.rows[0];
+      const auto& shape = corpus_.array(row.shard, row.offset, row.length).header.shape;
+      members.push_back({sample.location, sample.location + "." + row.view + ".prob.npy",
+                         shard::DType::f32, {classes, shape[1], shape[2]}, ""});
+    }
+    return members;
+  }
+
+  void predict(Recipe& recipe, const std::vector<CorpusSample>& own,
+               const std::filesystem::path& file) {
+    shard::ShardWriter writer(file, members_of(own));
     const torch::NoGradGuard no_grad;
     set_training(recipe, run_, false);
     Loader loader(
-        corpus_, group.own,
+        corpus_, own,
         loader_config(run_, corpus_.dataset().inputs, corpus_.dataset().views, recipe.delivery(),
-                      static_cast<std::int64_t>(group.own.size()), false));
+                      static_cast<std::int64_t>(own.size()), false));
     loader.start(0);
     while (const auto raw = loader.next()) {
       check_stop();
@@ -183,31 +171,32 @@ class FoldsRun {
           recipe.logits(to_batch(*raw, device_).image_nchw).softmax(1).to(torch::kFloat32).cpu();
       for (std::size_t i = 0; i < raw->samples.size(); ++i) {
         const auto number = static_cast<std::size_t>(raw->samples[i]);
-        const auto& row = group.own[number].rows[0];
+        const auto& row = own[number].rows[0];
         const auto& shape = corpus_.array(row.shard, row.offset, row.length).header.shape;
         const auto one = probabilities[static_cast<std::int64_t>(i)]
                              .slice(1, 0, shape[1])
                              .slice(2, 0, shape[2])
                              .contiguous();
-        writer.put(
-            group.own_numbers[number],
-            std::as_bytes(std::span(one.data_ptr<float>(), static_cast<std::size_t>(one.numel()))));
+        writer.put(number, std::as_bytes(std::span(one.data_ptr<float>(),
+                                                   static_cast<std::size_t>(one.numel()))));
       }
     }
+    writer.publish();
   }
 
   void check_stop() const {
     if (context_.stop.stop_requested())
       throw Error::stopped(
-          "out-of-fold models stopped on request; the same command starts them again");
+          "out-of-fold models stopped on request; models that are done stay, the same command goes on");
   }
 
   const FoldsRequest& request_;
   const LearnContext& context_;
   torch::Device device_;
   Corpus corpus_;
-  FoldedSamples folded_;
+  std::vector<FoldSamples> folds_;
   RunConfig run_ = request_.run;
+  std::int64_t done_ = 0;  ///< models, trained or found
 };
 
 }  // namespace

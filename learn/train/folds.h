@@ -7,13 +7,11 @@
 
 namespace tilewright::learn {
 
-/// One model a fold, each trained on the samples of all other folds, predicts its own samples; those of fold
-/// `fold_count` only train.
-/// Pixels of 255 never train. Short on purpose: at most `run.max_steps` steps a fold, 260 if it is
-/// 0 (a model that has seen enough to know buildings from ground, not enough to learn wrong labels
-/// by heart); training sees random crops of at most 64 px, prediction whole samples. No scratch is
-/// kept: a stop starts over. A fold without samples costs nothing. Throws Error::failed if a
-/// location has no fold, or if one fold holds all samples.
+/// `seeds` models a fold, each trained on the samples of all other folds, predict its own samples; those of fold
+/// `fold_count` only train. Pixels of 255 never train; prediction sees whole samples. The answers of a model
+/// appear whole, and a model whose answers are there is not trained again: a stop costs the model at work, and what
+/// follows is bit by bit what would have followed without it. A fold without samples costs nothing. Throws
+/// Error::failed if a location has no fold, or if one fold holds all samples.
 void run_folds(const FoldsRequest& request, const LearnContext& context);
 
 }  // namespace tilewright::learn

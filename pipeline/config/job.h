@@ -193,16 +193,18 @@ void describe(V&& v, SubsetConfig& c) {
   v("stratify", c.stratify, "top and draw take from all strata alike: zone, or a metric or column in four ranges");
 }
 struct CurateModel {
-  std::optional<std::string> source;
-  int width = 16, epochs = 20, batch = 8;
+  std::optional<std::string> source, run;
+  int width = 16, epochs = 20, batch = 8, seeds = 1;
   double lr = 1e-3;
   std::uint64_t seed = 1;
 };
 template <class V>
 void describe(V&& v, CurateModel& c) {
   v("source", c.source, "source that the UNet sees; default: curate.source");
+  v("run", c.run, "segment run of this job whose network, optimizer, schedule and dataset the folds take in place of the small UNet; width, epochs, batch and lr are then its own");
   v("width", c.width, "UNet: channels of the first level", at_least(2)); v("epochs", c.epochs, "passes over the folds", at_least(1));
   v("batch", c.batch, "samples a step", at_least(1)); v("lr", c.lr, "learning rate", above(0)); v("seed", c.seed, "seed");
+  v("seeds", c.seeds, "models of each fold, with seeds from seed on, whose probabilities are averaged; model_spread tells how far they differ", between(1, 100));
 }
 /// What is proposed in the layer <layer>_repaired; the layer itself stays.
 struct RepairConfig {

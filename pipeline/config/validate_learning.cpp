@@ -61,6 +61,20 @@ void check_subset(const std::string& path, const SubsetConfig& subset, const std
   }
 }
 
+/// The folds begin at random weights and see the labels that they judge.
+void check_fold_run(const Job& job, const std::string& name, Findings& findings) {
+  const std::string path = "curate.model.run";
+  const auto run = std::find_if(job.runs.begin(), job.runs.end(), [&](const auto& each) { return each.first == name; });
+  if (run == job.runs.end()) return findings.need_known(path, "run", name, names_of(job.runs));
+  if (run->second.recipe != "segment") findings.add(path, name + " has the recipe " + run->second.recipe + ", but folds need one that decides pixels: segment");
+  if (run->second.init || run->second.model.encoder) findings.add(path, name + " starts from other weights, but folds begin at random ones, before any run is trained; name a run without init and model.encoder");
+  if (job.curate->model.source) findings.add("curate.model.source", "is that of the dataset of the run " + name + "; leave it out");
+  const auto dataset = std::find_if(job.datasets.begin(), job.datasets.end(), [&](const auto& each) { return each.first == run->second.dataset; });
+  if (dataset == job.datasets.end()) return;  // told at the run
+  for (const auto& layer : job.curate->layers)
+    if (dataset->second.target != layer) findings.add(path, name + " learns " + dataset->second.target.value_or("no target") + ", but curate.layers has " + layer + "; name a run of that layer, or curate only the run's");
+}
+
 /// What the models of curation need: a split and free names.
 void check_models(const Job& job, Findings& findings) {
   const auto& curate = *job.curate;
@@ -73,6 +87,8 @@ void check_models(const Job& job, Findings& findings) {
     findings.add("curate.scores", *by_model + " takes its folds from blocks of the split, but the job has no split: section");
   if (!job.split && curate.repair) findings.add("curate.repair", "takes its folds from blocks of the split, but the job has no split: section");
   if (curate.model.source) findings.need_known("curate.model.source", "source of views", *curate.model.source, job.view_sources());
+  if (curate.model.run) check_fold_run(job, *curate.model.run, findings);
+  if (curate.model.seeds < 2 && is_among("model_spread", curate.scores)) findings.add("curate.scores", "model_spread compares models of several seeds; set curate.model.seeds to 2 or more");
   for (const auto& layer : curate.layers)
     if ((curate.repair || by_model != curate.scores.end()) && (is_among(layer + "_predicted", names_of(job.layers)) || is_among(layer + "_predicted", names_of(job.sources))))
       findings.add("curate.scores", "keeps what the models see as the layer " + layer + "_predicted, but a layer or source has this name; rename one");

@@ -22,6 +22,7 @@ std::optional<double> missing_objects_of(const ScoreInput& in);
 std::optional<double> false_objects_of(const ScoreInput& in);
 std::optional<double> completeness_of(const ScoreInput& in);
 std::optional<double> shift_model_of(const ScoreInput& in);
+inline std::optional<double> model_spread_of(const ScoreInput& in) { return in.spread; }
 std::optional<double> label_agreement_of(const ScoreInput& in);
 
 }  // namespace tilewright::pipeline

@@ -27,6 +27,7 @@ struct ScoreInput {
   const Probabilities* model = nullptr;        ///< for needs model
   std::span<const std::uint8_t> other; ///< mask of the layer to compare with; for needs other
   const LayerFacts& facts;
+  std::optional<double> spread = {};   ///< between models of several seeds; for needs model
 };
 
 /// image: once a view, and the mean of the views; the others once a location.

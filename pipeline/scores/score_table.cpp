@@ -27,6 +27,7 @@ constexpr std::array kScores{
     ScoreRow{"false_objects", model, true, 1, false_objects_of, "labelled objects that the model does not see"},
     ScoreRow{"completeness", model, false, 1, completeness_of, "share of the area of predicted objects that is labelled"},
     ScoreRow{"shift_model_px", model, true, 1, shift_model_of, "length of the shift that brings the label onto the prediction, pixels"},
+    ScoreRow{"model_spread", model, true, 1, model_spread_of, "standard deviation, between the models' seeds, of the probability of the class they decide"},
     ScoreRow{"label_agreement", other, false, 2, label_agreement_of, "IoU with another layer (curate.compare)"},
 };
 

@@ -141,8 +141,8 @@ class LayerCurator {
       warn(memory_.warnings());
       return;
     }
-    const ScratchFolder scratch(in_.job.scratch() / ("curate-" + layer_));
-    const auto answers = answer_folds(in_, plan, scratch.path(), context_);
+    const KeptFolder models(in_.job.scratch() / ("curate-" + layer_), plan.key);
+    const auto answers = answer_folds(in_, plan, models.path(), context_);
     auto found = score_by_model(views_, answers, scores, facts_, context_);
     std::size_t count = 0;
     for (const auto& [metric, values] : found) count += values.size();
@@ -152,12 +152,23 @@ class LayerCurator {
       for (const auto& sample : plan.samples.samples) asked.insert(sample.rows.front().location);
       if (const auto silent = asked.size() - iou->second.size(); silent > 0) report_.counts.emplace_back(layer_ + ".nothing_labelled_nor_predicted", static_cast<std::int64_t>(silent));
     }
+    if (const auto spread = found.find("model_spread"); spread != found.end() && !spread->second.empty()) report_.notes.push_back(spread_text(plan.seeds, spread->second));
     const auto silent = silent_folds(plan, views_, answers, context_);
     memory_.remember_warnings(silent);
     warn(silent);
     out_.metrics.merge(found);
     out_.predicted = write_predicted(in_, layer_, views_, answers, context_);
     if (config_.repair) repair(answers);
+    models.remove();
+  }
+
+  [[nodiscard]] std::string spread_text(int seeds, const MetricValues& spread) const {
+    std::vector<double> values;
+    for (const auto& [id, value] : spread) values.push_back(value);
+    std::sort(values.begin(), values.end());
+    char text[120];
+    std::snprintf(text, sizeof text, ": %d models a fold; their probabilities differ by %.3f (standard deviation, median location; %.3f at most)", seeds, values[values.size() / 2], values.back());
+    return layer_ + text;
   }
 
   void warn(const std::vector<std::string>& warnings) { report_.notes.insert(report_.notes.end(), warnings.begin(), warnings.end()); }

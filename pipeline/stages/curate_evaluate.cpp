@@ -148,7 +148,7 @@ class LayerEvaluator {
     const auto by_model = wanted_scores(config_, true);
     auto facts = facts_;
     MaskPlaces repaired;
-    const auto seed = config_.model.seed + static_cast<std::uint64_t>(draw);
+    const auto seed = config_.model.seed + static_cast<std::uint64_t>(draw) * static_cast<std::uint64_t>(config_.model.seeds);
     if (!by_model.empty() || config_.repair) {
       auto plan = plan_folds(in_, config_, out_.layer, noisy.places);
       plan.run.seed = seed;

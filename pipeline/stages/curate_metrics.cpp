@@ -123,8 +123,10 @@ Metrics score_by_model(const LabelledViews& views, const FoldAnswers& answers, c
     for (std::size_t k = 0; k < one.sum.size(); ++k) all.sum[k] += one.sum[k], all.count[k] += one.count[k];
   facts.thresholds = all.thresholds();
   Values values(views.items().size(), std::vector<std::optional<double>>(scores.size()));
+  const bool asks_spread = std::any_of(scores.begin(), scores.end(), [](const auto* row) { return row->name == "model_spread"; });
   each_answered(views, answers, context, [&](std::size_t n, const LabelView& label, const Probabilities& model) {
-    for (std::size_t s = 0; s < scores.size(); ++s) values[n][s] = scores[s]->score({label, {}, {}, &model, {}, facts});
+    const auto spread = asks_spread ? answers.spread(views.items()[n].location_id, model.khw) : std::nullopt;
+    for (std::size_t s = 0; s < scores.size(); ++s) values[n][s] = scores[s]->score({label, {}, {}, &model, {}, facts, spread});
   });
   std::vector<std::size_t> items(views.items().size());
   std::iota(items.begin(), items.end(), std::size_t{0});

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include "index/shard/commit.h"
@@ -22,6 +24,26 @@ class ScratchFolder {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
   }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// For work that a stop must not lose: found again by a later run with the same `key`, emptied by one with another.
+class KeptFolder {
+ public:
+  KeptFolder(std::filesystem::path path, const std::string& key) : path_(std::move(path)) {
+    const auto note = path_ / "key";
+    std::string found;
+    std::ifstream(note) >> found;
+    if (found == key) return;
+    std::filesystem::remove_all(path_);
+    shard::make_folders(path_);
+    shard::publish_file(note, key);
+  }
+  /// When the work is done.
+  void remove() const { std::filesystem::remove_all(path_); }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:

@@ -93,6 +93,7 @@ std::string curate_inputs(const StageInput& in) {
   std::string out = in.job.curate->source ? "" : curate_source(in.job);
   for (const auto& layer : in.job.curate->layers)
     if (const auto normalize = curate_normalize(in.job, layer, source)) out += "\n" + layer + ": " + *normalize;
+  out += curate_run_text(in.job);
   return out + deciding_verdicts(in);
 }
 

@@ -105,16 +105,13 @@ TEST(Predictor, GivesProbabilitiesThatDoNotDependOnTheBatch) {
     ASSERT_NEAR(results[0][i], results[1][i], 1e-5);
 }
 
-TEST(Folds, PredictEverySampleAndRepeatBitByBit) {
-  const ScratchFolder workspace;
-  testing::write_tiny_dataset(workspace.path(), {.train = 16});
+/// Sixteen samples in two folds.
+FoldsRequest folds_request(const fs::path& workspace) {
+  testing::write_tiny_dataset(workspace, {.train = 16});
   FoldsRequest request;
-  request.workspace = workspace.path(),
-  request.dataset = workspace.path() / "datasets/tiny/dataset.json";
-  request.samples = workspace.path() / "datasets/tiny/train.tsv",
-  request.folds = workspace.path() / "folds.tsv";
-  request.scratch_folder = workspace.path();
-  request.run = segment_request(workspace.path(), "x").run;
+  request.workspace = workspace, request.dataset = workspace / "datasets/tiny/dataset.json";
+  request.samples = workspace / "datasets/tiny/train.tsv", request.folds = workspace / "folds.tsv";
+  request.run = segment_request(workspace, "x").run;
   request.run.max_steps = 40, request.run.epochs = 20, request.run.augment = {"flip"},
   request.run.optimizer.lr = 1e-2;
   request.fold_count = 2;
@@ -122,27 +119,71 @@ TEST(Folds, PredictEverySampleAndRepeatBitByBit) {
   for (int i = 0; i < 16; ++i)
     folds += testing::detail::location_name(i) + "\t" + std::to_string(i % 2) + "\n";
   shard::publish_file(request.folds, folds);
-  for (const char* name : {"a-000000.tar", "b-000000.tar"}) {
-    request.output_shard = workspace.path() / name;
-    run_folds(request, {});
-  }
-  EXPECT_EQ(shard::sha256_file(workspace.path() / "a-000000.tar"),
-            shard::sha256_file(workspace.path() / "b-000000.tar"));
-  const shard::MappedFile file(workspace.path() / "a-000000.tar");
-  const auto entries = shard::scan_tar(workspace.path() / "a-000000.tar");
-  ASSERT_EQ(entries.size(), 16U);
+  return request;
+}
+
+/// Into `name` of the workspace.
+fs::path run_folds_into(FoldsRequest request, const char* name, const LearnContext& context = {}) {
+  const auto folder = fs::path(request.workspace) / name;
+  fs::create_directories(folder);
+  request.output_folder = folder;
+  run_folds(request, context);
+  return folder;
+}
+
+TEST(Folds, PredictEverySampleAndRepeatBitByBit) {
+  const ScratchFolder workspace;
+  const auto request = folds_request(workspace.path());
+  const auto folder = run_folds_into(request, "a"), again = run_folds_into(request, "b");
   int right = 0;
-  for (int i = 0; i < 16; ++i) {
-    EXPECT_EQ(entries[static_cast<std::size_t>(i)].member,
-              testing::detail::location_name(i) + ".view0.prob.npy");
-    const auto array = shard::array_at(file, entries[static_cast<std::size_t>(i)].offset,
-                                       entries[static_cast<std::size_t>(i)].length);
-    const auto* data = reinterpret_cast<const float*>(array.data.data());
-    const auto mask = testing::draw_sample({.train = 16}, i, 0).mask;
-    for (std::size_t p = 0; p < mask.size(); ++p)
-      right += (data[256 + p] > data[p]) == (mask[p] == 1);
+  for (int fold = 0; fold < 2; ++fold) {
+    const auto shard = fold_shard(fold, 0);
+    EXPECT_EQ(shard::sha256_file(folder / shard), shard::sha256_file(again / shard));
+    const shard::MappedFile file(folder / shard);
+    const auto entries = shard::scan_tar(folder / shard);
+    ASSERT_EQ(entries.size(), 8U);
+    for (int i = 0; i < 8; ++i) {
+      const auto& entry = entries[static_cast<std::size_t>(i)];
+      const int number = 2 * i + fold;
+      EXPECT_EQ(entry.member, testing::detail::location_name(number) + ".view0.prob.npy");
+      const auto array = shard::array_at(file, entry.offset, entry.length);
+      const auto* data = reinterpret_cast<const float*>(array.data.data());
+      const auto mask = testing::draw_sample({.train = 16}, number, 0).mask;
+      for (std::size_t p = 0; p < mask.size(); ++p)
+        right += (data[256 + p] > data[p]) == (mask[p] == 1);
+    }
   }
   EXPECT_GT(right / (16 * 256.0), 0.9);
+}
+
+TEST(Folds, AStopKeepsTheModelsThatAreDoneAndTheRestFollowsBitByBit) {
+  const ScratchFolder workspace;
+  auto request = folds_request(workspace.path());
+  request.seeds = 2, request.run.max_steps = 6;
+  const auto whole = run_folds_into(request, "whole");
+  std::stop_source stop;
+  LearnContext context{.stop = stop.get_token()};
+  context.on_progress = [&](std::int64_t done, std::int64_t total, const std::string&) {
+    EXPECT_EQ(total, 4 * 6);
+    if (done == 2 * 6 + 3) stop.request_stop();  // within the third model
+  };
+  EXPECT_THROW(run_folds_into(request, "stopped", context), Error);
+  const auto folder = workspace.path() / "stopped";
+  EXPECT_TRUE(fs::exists(folder / fold_shard(0, 0)) && fs::exists(folder / fold_shard(1, 0)));
+  EXPECT_FALSE(fs::exists(folder / fold_shard(0, 1)));
+  std::int64_t steps = 0;
+  LearnContext counting;
+  counting.on_progress = [&](std::int64_t, std::int64_t, const std::string&) { ++steps; };
+  run_folds_into(request, "stopped", counting);
+  EXPECT_EQ(steps, 2 * 6) << "models that are there are not trained again";
+  std::set<std::string> hashes;
+  for (int seed = 0; seed < 2; ++seed)
+    for (int fold = 0; fold < 2; ++fold) {
+      const auto shard = fold_shard(fold, seed);
+      EXPECT_EQ(shard::sha256_file(folder / shard), shard::sha256_file(whole / shard));
+      hashes.insert(shard::sha256_file(folder / shard));
+    }
+  EXPECT_EQ(hashes.size(), 4U) << "another seed is another model";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "index/manifest.h"
@@ -125,6 +126,43 @@ TEST_F(CurateModels, AFoldWhoseModelsSawNoSuchClassIsToldOnTheTerminalAndInTheRe
   EXPECT_EQ(warnings_of(answer), warnings);
   ASSERT_EQ(run_tilewright({"report", (region_ / "curated.yaml").string()}).code, 0);
   EXPECT_THAT(read_text(region_.work() / "report.html"), HasSubstr("<b>Warning.</b> buildings: fold "));
+}
+
+/// Of the layer buildings, by location.
+std::map<std::string, double> values_of(const index::Manifest& manifest, const std::string& metric) {
+  std::map<std::string, double> out;
+  for (const auto& score : index::scores(manifest, "buildings"))
+    if (score.metric == metric) out[score.location_id] = score.value;
+  return out;
+}
+
+TEST_F(CurateModels, AreTheNetworkOfARunWithSeveralSeedsWhereTheJobNamesOne) {
+  const std::string learning =
+      "datasets:\n  town: {inputs: [{source: optical}, {source: elevation}], target: buildings, subset: best, views: latest}\n"
+      "runs:\n  late: {dataset: town, recipe: segment, model: {name: unet, width: 4, fusion: late}, optimizer: {lr: 0.01}, epochs: 3, batch: 4, seed: 9}\n";
+  const auto text = [&](const std::string& model, const std::string& rate = "0.01") {
+    auto learned = learning;
+    learned.replace(learned.find("0.01"), 4, rate);
+    return "curate:\n  layers: [buildings]\n  source: elevation\n  scores: [model_iou, model_spread]\n  model: " + model + "\n  folds: 2\n  subsets: {best: {top: 4, by: model_iou}}\n" + learned;
+  };
+  const auto to_curate = [&](const std::string& job) { return run(job, {"--to", "curate", "--json"}); };
+  auto answer = to_curate(text("{run: late, seeds: 3}"));
+  ASSERT_EQ(answer.code, 0) << answer;
+  EXPECT_THAT(answer.out, HasSubstr("buildings: 3 models a fold; their probabilities differ by 0."));
+  const auto spread = values_of(manifest(), "model_spread");
+  ASSERT_FALSE(spread.empty());
+  EXPECT_EQ(masks("buildings_predicted").size(), spread.size()) << "the subset of the run's dataset is no matter here";
+  for (const auto& [id, value] : spread) EXPECT_TRUE(value > 0 && value <= 0.5) << id << " " << value;
+  answer = to_curate(text("{run: late, seeds: 2}"));
+  ASSERT_EQ(answer.code, 0) << answer;
+  EXPECT_NE(values_of(manifest(), "model_spread"), spread);
+  answer = to_curate(text("{run: late, seeds: 3}"));
+  ASSERT_EQ(answer.code, 0) << answer;
+  EXPECT_EQ(values_of(manifest(), "model_spread"), spread) << "the same models give the same bits";
+  answer = to_curate(text("{run: late, seeds: 3}", "0.02"));
+  ASSERT_EQ(answer.code, 0) << answer;
+  EXPECT_NE(values_of(manifest(), "model_spread"), spread) << "what the run says is what the folds do";
+  EXPECT_FALSE(std::filesystem::exists(region_.work() / ".tmp/curate-buildings"));
 }
 
 }  // namespace

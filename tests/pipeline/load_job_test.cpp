@@ -218,6 +218,18 @@ datasets: {a: {inputs: [dsm], judge: houses}, b: {inputs: [dsm], target: houses,
         "datasets.b.judge: there is no layer 'hauses'; did you mean houses?", "datasets.b.subset: there is no subset under curate.subsets 'few_50'"})
     EXPECT_THAT(text, HasSubstr(wanted));
   EXPECT_THAT(problems_of(head + "curate: {layers: [houses], scores: [label_agreement]}\n"), HasSubstr("label_agreement needs a second layer"));
+  EXPECT_THAT(problems_of(head + "curate: {layers: [houses], scores: [model_spread]}\n"), HasSubstr("model_spread compares models of several seeds; set curate.model.seeds to 2 or more"));
+  const auto folds = problems_of(head + R"(split: {unit: block, block_m: 100}
+curate: {layers: [houses], scores: [model_iou], model: {run: warm, source: dsm}}
+datasets: {a: {inputs: [dsm]}}
+runs:
+  first: {dataset: a, recipe: mae, model: {name: vit_tiny}}
+  warm: {dataset: a, recipe: mae, model: {name: vit_tiny}, init: {run: first}}
+)");
+  for (const char* wanted : {"curate.model.run: warm has the recipe mae, but folds need one that decides pixels: segment", "curate.model.run: warm starts from other weights", "curate.model.source: is that of the dataset of the run warm; leave it out",
+                             "curate.model.run: warm learns no target, but curate.layers has houses"})
+    EXPECT_THAT(folds, HasSubstr(wanted));
+  EXPECT_THAT(problems_of(head + "curate: {layers: [houses], scores: [model_iou], model: {run: wram}}\nsplit: {unit: block, block_m: 100}\n"), HasSubstr("curate.model.run: there is no run 'wram'"));
   const std::string good = "workspace: w\nsources: {dsm: {files: d.tif}}\nviews: {}\nsplit: {}\nlayers: {houses: {vector: v.gpkg}}\n";
   EXPECT_EQ(problems_of(good + "curate: {layers: [houses], repair: {}, subsets: {few: {draw: [2, 4], where: 'combined > 0', stratify: zone}}}\n"
                                "datasets: {a: {inputs: [dsm], target: houses_repaired, judge: houses, subset: few_4}}\n"), "");

@@ -297,7 +297,7 @@ TEST(ScoreTable, EveryRowIsFiniteOnACleanLabelAndSaysNothingOfAnIgnoredOne) {
   for (const auto& row : score_table()) {
     EXPECT_TRUE(names.insert(row.name).second);
     EXPECT_EQ(find_score(row.name), &row);
-    const auto value = row.score({clean.label.view(), clean.height, gradient, &model, clean.label.pixels, facts});
+    const auto value = row.score({clean.label.view(), clean.height, gradient, &model, clean.label.pixels, facts, 0.1});
     ASSERT_TRUE(value) << row.name;
     EXPECT_TRUE(std::isfinite(*value)) << row.name;
     if (row.name == "completeness") continue;  // what is predicted under ignored pixels does not count: nothing is left

@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "pipeline/scores/label_scores.h"
@@ -46,15 +45,12 @@ class Grid {
   const LabelView& label_;
 };
 
-/// Calls use(i) for each byte that is 1, in order; the others are 0, and most of them are, so eight are looked at together.
+/// Calls use(i) for each pixel whose bit is set, in order.
 template <class Use>
-void each_set(const std::vector<std::uint8_t>& bytes, const Use& use) {
-  static_assert(std::endian::native == std::endian::little);
-  for (std::size_t begin = 0; begin < bytes.size(); begin += sizeof(std::uint64_t)) {
-    std::uint64_t some = 0;
-    std::memcpy(&some, bytes.data() + begin, std::min(sizeof some, bytes.size() - begin));
-    for (; some != 0; some &= some - 1) use(begin + static_cast<std::size_t>(std::countr_zero(some)) / 8);
-  }
+void each_set(const std::vector<std::uint64_t>& words, const LabelView& label, const Use& use) {
+  const auto width = static_cast<std::size_t>(label.width), in_row = edge_words(label.width, 1);
+  for (std::size_t n = 0; n < words.size(); ++n)
+    for (auto some = words[n]; some != 0; some &= some - 1) use(n / in_row * width + n % in_row * 64 + static_cast<std::size_t>(std::countr_zero(some)));
 }
 
 }  // namespace
@@ -94,14 +90,13 @@ std::vector<std::int32_t> boundary_pixels(const LabelView& label) {
 }
 
 std::optional<double> edge_agreement(std::span<const float> gradient, const LabelView& label, double scale) {
-  thread_local std::vector<std::uint8_t> boundary, near, row;
-  boundary.resize(label.pixels.size());
-  near.resize(label.pixels.size());
-  row.resize(static_cast<std::size_t>(label.width));
-  const auto edges = score_kernels().edges(gradient.data(), label.pixels.data(), label.width, label.height, most_at_most(scale / 2), boundary.data(), near.data(), row.data());
+  thread_local std::vector<std::uint64_t> boundary, scratch;
+  boundary.resize(edge_words(label.width, label.height));
+  scratch.resize(5 * boundary.size());
+  const auto edges = score_kernels().edges(gradient.data(), label.pixels.data(), label.width, label.height, most_at_most(scale / 2), boundary.data(), scratch.data());
   double on_boundary = 0;
   std::int64_t count = 0;
-  each_set(boundary, [&](std::size_t i) {
+  each_set(boundary, label, [&](std::size_t i) {
     ++count;
     on_boundary += scale > 0 ? std::min(1.0, static_cast<double>(gradient[i]) / scale) : 0;
   });

@@ -43,9 +43,13 @@ struct ScoreKernels {
   /// Fills `counts` (one a plane); returns the pixels that are neither ignored nor of a class with a plane.
   std::int64_t (*overlaps)(const LabelledPlanes&, ClassPixelCount* counts);
   void (*gradient)(const float* band, int width, int height, float* out);
-  /// `boundary`: 1 where a label pixel has another value beside it that is not ignored; scratch: `near` of the same size, `row` of one row.
-  EdgePixels (*edges)(const float* gradient, const std::uint8_t* label, int width, int height, float steep_above, std::uint8_t* boundary, std::uint8_t* near, std::uint8_t* row);
+  /// `boundary`: edge_words words, the bit of a label pixel set where another value that is not ignored lies beside it; bit c % 64 of
+  /// a row's word c / 64 is column c. `scratch`: five times as many words, of any content.
+  EdgePixels (*edges)(const float* gradient, const std::uint8_t* label, int width, int height, float steep_above, std::uint64_t* boundary, std::uint64_t* scratch);
 };
+
+/// Words that hold a bit for each pixel, each row in words of its own.
+constexpr std::size_t edge_words(int width, int height) { return static_cast<std::size_t>(height) * ((static_cast<std::size_t>(width) + 63) / 64); }
 
 /// Those for the instructions of this run (TILEWRIGHT_ISA).
 const ScoreKernels& score_kernels();

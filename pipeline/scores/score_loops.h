@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "pipeline/scores/edge_bits.h"
 #include "pipeline/scores/score_kernels.h"
 
 namespace tilewright::pipeline {
@@ -257,70 +258,6 @@ void gradient_loop(const float* band, int width, int height, float* out) {
     const int up = std::max(0, row - 1), down = std::min(height - 1, row + 1);
     gradient_row(row_at(row), row_at(up), row_at(down), width, down - up == 2 ? 0.5F : down - up == 1 ? 1.0F : 0.0F, out + static_cast<std::ptrdiff_t>(row) * width);
   }
-}
-
-TILEWRIGHT_LANES std::uint8_t differs(std::uint8_t own, std::uint8_t beside) { return static_cast<std::uint8_t>((beside != own) & (beside != kNoClass)); }
-TILEWRIGHT_LANES std::uint8_t is_labelled(std::uint8_t value) { return static_cast<std::uint8_t>((value != 0) & (value != kNoClass)); }
-
-void boundary_row(const std::uint8_t* __restrict own, const std::uint8_t* __restrict up, const std::uint8_t* __restrict down, int width, std::uint8_t* __restrict out) {
-  const auto at = [&](int col, std::uint8_t left, std::uint8_t right) {
-    const auto v = own[col];
-    return static_cast<std::uint8_t>(is_labelled(v) & (differs(v, left) | differs(v, right) | differs(v, up[col]) | differs(v, down[col])));
-  };
-  for (int col = 1; col < width - 1; ++col) out[col] = at(col, own[col - 1], own[col + 1]);
-  out[0] = at(0, own[0], own[std::min(1, width - 1)]);
-  if (width > 1) out[width - 1] = at(width - 1, own[width - 2], own[width - 1]);
-}
-
-/// 1 where a labelled pixel lies within two columns, in one row; `labelled` holds `width` bytes.
-void near_in_row(const std::uint8_t* __restrict own, int width, std::uint8_t* __restrict labelled, std::uint8_t* __restrict out) {
-  for (int col = 0; col < width; ++col) labelled[col] = is_labelled(own[col]);
-  for (int col = 2; col < width - 2; ++col) out[col] = static_cast<std::uint8_t>(labelled[col - 2] | labelled[col - 1] | labelled[col] | labelled[col + 1] | labelled[col + 2]);
-  const auto slowly = [&](int col) {
-    out[col] = 0;
-    for (int c = std::max(0, col - 2); c <= std::min(width - 1, col + 2); ++c) out[col] |= labelled[c];
-  };
-  for (int col = 0; col < std::min(2, width); ++col) slowly(col);
-  for (int col = std::max(2, width - 2); col < width; ++col) slowly(col);
-}
-
-/// Of a row: 0 = not known, 1 = known, 3 = and near the label.
-void weigh_row(const std::uint8_t* __restrict own, const std::uint8_t* const (&near)[5], int width, std::uint8_t* __restrict out) {
-  const std::uint8_t *__restrict a = near[0], *__restrict b = near[1], *__restrict c = near[2], *__restrict d = near[3], *__restrict e = near[4];
-  for (int col = 0; col < width; ++col) {
-    const auto is_near = static_cast<std::uint8_t>(a[col] | b[col] | c[col] | d[col] | e[col]);
-    out[col] = static_cast<std::uint8_t>(own[col] == kNoClass ? 0 : 1 + 2 * is_near);
-  }
-}
-
-/// Of one row, its pixels weighed.
-EdgePixels steep_weights(const float* __restrict gradient, const std::uint8_t* __restrict weights, int width, float steep_above) {
-  std::int32_t known = 0, all = 0;   // all: known + 2 * near
-  for (int col = 0; col < width; ++col) {
-    const std::int32_t is_steep = gradient[col] > steep_above;   // no branch: it would keep the loop from becoming vectors
-    const std::int32_t steep = -is_steep & weights[col];
-    known += steep & 1;
-    all += steep;
-  }
-  return {known, (all - known) / 2};
-}
-
-EdgePixels edge_loop(const float* gradient, const std::uint8_t* label, int width, int height, float steep_above, std::uint8_t* boundary, std::uint8_t* near, std::uint8_t* row_scratch) {
-  const auto offset = [&](int row) { return static_cast<std::ptrdiff_t>(row) * width; };
-  for (int row = 0; row < height; ++row) {
-    boundary_row(label + offset(row), label + offset(std::max(0, row - 1)), label + offset(std::min(height - 1, row + 1)), width, boundary + offset(row));
-    near_in_row(label + offset(row), width, row_scratch, near + offset(row));
-  }
-  EdgePixels out;
-  for (int row = 0; row < height; ++row) {
-    const std::uint8_t* rows[5];
-    for (int d = -2; d <= 2; ++d) rows[d + 2] = near + offset(std::clamp(row + d, 0, height - 1));
-    weigh_row(label + offset(row), rows, width, row_scratch);
-    const auto weights = steep_weights(gradient + offset(row), row_scratch, width, steep_above);
-    out.steep += weights.steep;
-    out.steep_near += weights.steep_near;
-  }
-  return out;
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "pipeline/stages/curate_repair.h"
 #include "pipeline/stages/curate_silence.h"
 #include "pipeline/stages/curate_subsets.h"
+#include "pipeline/stages/curate_unsure.h"
 #include "pipeline/stages/scratch_folder.h"
 #include "pipeline/stages/stage.h"
 
@@ -133,7 +134,7 @@ class LayerCurator {
 
   void score_models(const std::vector<const ScoreRow*>& scores) {
     const auto plan = plan_folds(in_, config_, layer_, masks_);
-    const auto key = shard::sha256_hex(plan.key + text_of(scores) + std::to_string(facts_.reach_px) + "\n" + repair_text()).substr(0, kKeyLength);
+    const auto key = shard::sha256_hex(plan.key + text_of(scores) + std::to_string(facts_.reach_px) + "\nunsure 1\n" + repair_text()).substr(0, kKeyLength);
     if (auto known = memory_.model_scores(scores, key); known && repaired_is_there() && predicted_is_whole()) {
       out_.metrics.merge(*known);
       if (config_.repair) keep_repaired();
@@ -142,7 +143,8 @@ class LayerCurator {
       return;
     }
     const KeptFolder models(in_.job.scratch() / ("curate-" + layer_), plan.key);
-    const auto answers = answer_folds(in_, plan, models.path(), context_);
+    auto answers = answer_folds(in_, plan, models.path(), context_);
+    auto told = raise_unsure(answers, plan, views_, context_);
     auto found = score_by_model(views_, answers, scores, facts_, context_);
     std::size_t count = 0;
     for (const auto& [metric, values] : found) count += values.size();
@@ -154,8 +156,9 @@ class LayerCurator {
     }
     if (const auto spread = found.find("model_spread"); spread != found.end() && !spread->second.empty()) report_.notes.push_back(spread_text(plan.seeds, spread->second));
     const auto silent = silent_folds(plan, views_, answers, context_);
-    memory_.remember_warnings(silent);
-    warn(silent);
+    told.insert(told.end(), silent.begin(), silent.end());
+    memory_.remember_warnings(told);
+    warn(told);
     out_.metrics.merge(found);
     out_.predicted = write_predicted(in_, layer_, views_, answers, context_);
     if (config_.repair) repair(answers);

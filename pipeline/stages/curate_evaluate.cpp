@@ -20,6 +20,7 @@
 #include "pipeline/stages/curate_ranks.h"
 #include "pipeline/stages/curate_repair.h"
 #include "pipeline/stages/curate_silence.h"
+#include "pipeline/stages/curate_unsure.h"
 #include "pipeline/stages/scratch_folder.h"
 #include "pipeline/synth/random.h"
 
@@ -152,7 +153,8 @@ class LayerEvaluator {
     if (!by_model.empty() || config_.repair) {
       auto plan = plan_folds(in_, config_, out_.layer, noisy.places);
       plan.run.seed = seed;
-      const auto answers = answer_folds(in_, plan, scratch.path(), context_);
+      auto answers = answer_folds(in_, plan, scratch.path(), context_);
+      for (const auto& text : raise_unsure(answers, plan, views, context_)) out_.warnings.push_back(text + " (draw " + std::to_string(draw + 1) + ")");
       metrics.merge(score_by_model(views, answers, by_model, facts, context_));
       for (const auto& text : silent_folds(plan, views, answers, context_)) out_.warnings.push_back(text + " (draw " + std::to_string(draw + 1) + ")");
       if (config_.repair) repaired = judge_repairs(views, answers, noisy, scratch.path());

@@ -17,6 +17,7 @@
 #include "learn/config/request.h"
 #include "pipeline/io/tile_reader.h"
 #include "pipeline/runner/learn_process.h"
+#include "pipeline/scores/unsure_classes.h"
 #include "pipeline/stages/dataset_build.h"
 #include "pipeline/stages/split_plane.h"
 
@@ -268,7 +269,14 @@ std::vector<float> FoldAnswers::of_seed(const std::string& location_id, std::siz
     value /= static_cast<float>(views.size());
     if (!std::isfinite(value)) throw Error::failed("curate: the models' probabilities of " + location_id + " are not finite in " + files_[views.front().shard].string() + "; lower the learning rate (curate.model.lr, or that of curate.model.run)");
   }
+  if (const auto factors = factors_.find(views.front().shard); factors != factors_.end()) raise_odds(mean, factors->second);
   return mean;
+}
+
+std::vector<std::size_t> FoldAnswers::models_of(const std::string& location_id) const {
+  std::vector<std::size_t> out;
+  for (const auto& views : places_.at(location_id)) out.push_back(views.front().shard);
+  return out;
 }
 
 std::optional<std::vector<float>> FoldAnswers::of(const std::string& location_id) const {

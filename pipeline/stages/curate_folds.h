@@ -48,6 +48,12 @@ class FoldAnswers {
   /// Mean over the seeds and the views of the location, (K,H,W); nullopt if no model was asked. Throws Error::failed for values
   /// that are not finite. Safe in several threads.
   [[nodiscard]] std::optional<std::vector<float>> of(const std::string& location_id) const;
+  /// Mean over the views, of one seed; of() without the mean over the seeds.
+  [[nodiscard]] std::vector<float> of_seed(const std::string& location_id, std::size_t seed) const;
+  /// Numbers of the models that were asked of the location, by seed.
+  [[nodiscard]] std::vector<std::size_t> models_of(const std::string& location_id) const;
+  /// From now on the odds of each plane in this model's answers are multiplied by its factor.
+  void raise(std::size_t model, std::vector<double> factors) { factors_[model] = std::move(factors); }
   /// Standard deviation, between the seeds, of the probability of the class that `mean` (what `of` gave) decides; mean
   /// over the pixels, [0, .5]. nullopt with one seed.
   [[nodiscard]] std::optional<double> spread(const std::string& location_id, std::span<const float> mean) const;
@@ -57,13 +63,12 @@ class FoldAnswers {
     std::size_t shard;
     std::int64_t offset, length;
   };
-  /// Mean over the views, of one seed.
-  [[nodiscard]] std::vector<float> of_seed(const std::string& location_id, std::size_t seed) const;
   std::vector<std::uint8_t> class_ids_;
   std::vector<learn::ClassInfo> classes_;
   std::vector<std::filesystem::path> files_;
   std::vector<shard::MappedFile> shards_;
   std::map<std::string, std::vector<std::vector<Place>>> places_;   ///< by seed, by view
+  std::map<std::size_t, std::vector<double>> factors_;              ///< by model, which is the number of its shard
 };
 
 /// Trains those of the plan's models whose answers are not in `folder` yet, and opens the answers of all.

@@ -136,6 +136,19 @@ std::map<std::string, double> values_of(const index::Manifest& manifest, const s
   return out;
 }
 
+/// Two buildings in three have no label: no model can be surer of a building than its labels are.
+TEST_F(CurateModels, FindBuildingsOfWhichMostLackALabel) {
+  auto curate = curate_text("0.5", "40");
+  curate.replace(curate.find("model_iou]"), 10, "model_iou, missing_objects]");
+  auto answer = run(curate, {"--json"}, "fid % 3 = 0");
+  ASSERT_EQ(answer.code, 0) << answer;
+  EXPECT_THAT(answer.out, HasSubstr(" models give building a probability of 0."));
+  EXPECT_THAT(answer.out, HasSubstr("where labels have it; they decide it from there on, not from a half on"));
+  double missing = 0;
+  for (const auto& [id, value] : values_of(manifest(), "missing_objects")) missing += value;
+  EXPECT_GT(missing, 20);
+}
+
 TEST_F(CurateModels, AreTheNetworkOfARunWithSeveralSeedsWhereTheJobNamesOne) {
   const std::string learning =
       "datasets:\n  town: {inputs: [{source: optical}, {source: elevation}], target: buildings, subset: best, views: latest}\n"

@@ -165,6 +165,28 @@ class RealSets(unittest.TestCase):
         self.assertIn("test", json.loads((workspace / "runs/unet/evaluation.json").read_text())["parts"])
         self.assertEqual(len(list((workspace / "predictions").glob("*.tif"))), 1)
 
+    def test_alexandria_buildings_that_the_map_lacks_are_found(self):
+        import io
+
+        import numpy as np
+
+        manifest, workspace = run("alexandria_missing", "--to", "curate")
+
+        def pixels(query):
+            for key, shard, offset, length in manifest.execute(query):
+                with open(workspace / shard, "rb") as file:
+                    file.seek(offset)
+                    yield key, np.load(io.BytesIO(file.read(length)))[0]
+
+        missing = one(manifest, "select sum(value) from score where metric = 'missing_objects' and layer = 'buildings'")[0]
+        self.assertGreater(missing, 30)
+        height = dict(pixels("select location_id, shard, byte_offset, byte_length from view"))
+        masks = {layer: dict(pixels(f"select location_id, shard, byte_offset, byte_length from mask where layer = '{layer}'")) for layer in ("buildings", "buildings_predicted")}
+        found = np.concatenate([height[key][(seen == 1) & (masks["buildings"][key] == 0)] for key, seen in masks["buildings_predicted"].items()])
+        self.assertGreater(found.size, 2000)
+        self.assertGreater((found > 3).mean(), 0.9, "what the models miss on the map stands above the ground")
+        self.assertGreater(one(manifest, "select count(*) from subset_member where name = 'most_missing'")[0], 3)
+
     def test_vegas_lanes_give_widths_in_metres(self):
         manifest, _ = run("vegas_roads")
         self.assertEqual({w for w, in manifest.execute("select distinct width_m from label_object where rule = 'lanes'")}, {4.5, 8, 11.5})

@@ -12,16 +12,16 @@
 namespace tilewright::geometry {
 namespace {
 
-constexpr std::int64_t kHalf_px = 16;      ///< of a cell
+constexpr std::int64_t kHalf_px = 32;      ///< of a cell
 constexpr double kRounding_px = 1e-9;      ///< of a place within its cell
-constexpr std::size_t kMostCells = 32768;  ///< kept at once
+constexpr std::size_t kMostCells = 8192;  ///< kept at once
 
 std::int64_t cell_at(std::int64_t pixel) {
   constexpr std::int64_t kCell = 2 * kHalf_px;
   return pixel >= 0 ? pixel / kCell : -((kCell - 1 - pixel) / kCell);
 }
 
-/// Lagrange weights of the nodes 0, 16 and 32 at `place` within a cell.
+/// Lagrange weights of the nodes 0, 32 and 64 at `place` within a cell.
 std::array<double, 3> weights_at(double place) {
   const double t = place / static_cast<double>(kHalf_px);
   return {(t - 1) * (t - 2) * 0.5, t * (2 - t), t * (t - 1) * 0.5};
@@ -45,7 +45,7 @@ Affine inverse_or_throw(const Affine& affine) {
 
 /// Off the symmetry axes of the cubic terms that a biquadratic lacks: both vanish in one check of a
 /// conformal map only if they vanish.
-constexpr PixelXY kChecks[] = {{8, 8}, {8, 24}};
+constexpr PixelXY kChecks[] = {{16, 16}, {16, 48}};
 
 bool is_within(PixelXY a, PixelXY b, double tolerance) {
   return std::abs(a.col - b.col) <= tolerance && std::abs(a.row - b.row) <= tolerance;  // false for NaN

@@ -19,16 +19,16 @@ struct PlaceBox {
   PixelXY low, high;
 };
 
-/// Source pixel coordinates of grid points. The grid is divided into cells of 32 x 32 pixels that
-/// start at multiples of 32 of the *grid*, never of a window: PROJ transforms the 3 x 3 points at the
+/// Source pixel coordinates of grid points. The grid is divided into cells of 64 x 64 pixels that
+/// start at multiples of 64 of the *grid*, never of a window: PROJ transforms the 3 x 3 points at the
 /// corners, edge middles and centre of a cell, and coordinates in between are biquadratic. Two further
 /// exact points a cell check this; where one is off by more than kTolerance_px, or a point has no
 /// place, every point of the cell is transformed by PROJ. So a coordinate is a function of (grid,
 /// source) alone, whatever window, strip or thread asks. Same CRS: exact, without cells.
-/// What was asked of PROJ is kept for the next windows, up to 32,768 cells (about 12 MiB). Not thread-safe.
+/// What was asked of PROJ is kept for the next windows, up to 8,192 cells (about 3 MiB). Not thread-safe.
 class SparseTransform {
  public:
-  /// Largest error at the check points, source pixels; a UTM neighbour zone at 10 m has 1e-8.
+  /// Largest error at the check points, source pixels; a UTM neighbour zone at 10 m has 1e-7.
   static constexpr double kTolerance_px = 1e-3;
 
   /// `map_from_grid`: affine of the whole grid (lattice_affine). Throws Error::failed where the
@@ -45,7 +45,7 @@ class SparseTransform {
 
  private:
   /// Lagrange weights of the nodes of a cell, one row a pixel.
-  static constexpr std::int64_t kCell_px = 32;
+  static constexpr std::int64_t kCell_px = 64;
   using CellWeights = std::array<std::array<double, 3>, kCell_px>;
   using Key = PlaceKey;  ///< column and row of a cell, or of a node: two a cell
   struct Cell {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The extract stage: every planned view cut from its tile into the shards of its source.
+#include <tbb/enumerable_thread_specific.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
@@ -115,7 +116,7 @@ class Pass {
       const CutSettings settings{.kernel = in_.job.extract.resampling, .memory_bytes = memory_bytes,
                                  .derivation = derivation(in_.job.source(plan_.source()).channels, pixel_m),
                                  .ground = [&](const WindowToCut& window) { return ground_heights(window, grounds, memory_bytes); }};
-      cut_windows(task->reader, task->windows, settings, [&](const WindowToCut& window, std::span<const std::byte> pixels) {
+      cut_windows(task->reader, task->windows, settings, buffers_.local(), [&](const WindowToCut& window, std::span<const std::byte> pixels) {
         context_.check_stop();
         writers_[window.shard - begin_]->put(window.member, pixels);
       });
@@ -136,7 +137,7 @@ class Pass {
     own.name = window.name.substr(0, window.name.find('/') + 1) + window.ground_tile;
     own.copy_of = window.ground_copy_of;
     std::vector<double> out;
-    cut_windows(found->second, std::span(&own, 1), {.kernel = in_.job.extract.resampling, .memory_bytes = memory_bytes, .derivation = {}, .ground = {}},
+    cut_windows(found->second, std::span(&own, 1), {.kernel = in_.job.extract.resampling, .memory_bytes = memory_bytes, .derivation = {}, .ground = {}}, buffers_.local(),
                 [&](const WindowToCut&, std::span<const std::byte> pixels) {
                   shard::with_type(found->second.dtype(), [&](auto type) {
                     const auto* first = reinterpret_cast<const decltype(type)*>(pixels.data());
@@ -200,6 +201,7 @@ class Pass {
   std::vector<std::unique_ptr<shard::ShardWriter>> writers_;
   std::vector<std::int64_t> missing_;                        ///< views not yet cut, per shard of this pass
   std::mutex manifest_use_;                                  ///< source and sink of the pipeline may run at once
+  tbb::enumerable_thread_specific<StripBuffers> buffers_;
 };
 
 /// All that decides the bytes of a series besides its rows.

@@ -9,7 +9,6 @@
 #include "geometry/crs.h"
 #include "geometry/error.h"
 #include "pipeline/stages/sampling.h"
-#include "pipeline/stages/source_strips.h"
 
 namespace tilewright::pipeline {
 namespace {
@@ -193,7 +192,7 @@ std::vector<std::span<Need>> column_groups(const TileReader& tile, std::span<Nee
 
 }  // namespace
 
-void cut_windows(const TileReader& tile, std::span<const WindowToCut> windows, const CutSettings& settings,
+void cut_windows(const TileReader& tile, std::span<const WindowToCut> windows, const CutSettings& settings, StripBuffers& buffers,
                  const std::function<void(const WindowToCut&, std::span<const std::byte>)>& deliver) {
   Cutter cutter(tile, settings);
   std::vector<Need> needs = needs_of(windows, cutter);
@@ -202,7 +201,7 @@ void cut_windows(const TileReader& tile, std::span<const WindowToCut> windows, c
     std::vector<Window> served;
     served.reserve(group.size());
     for (const Need& need : group) served.push_back(need.source);
-    SourceStrips strips(tile, served);
+    SourceStrips strips(tile, served, buffers);
     for (const Need& need : group) {
       strips.move_to(need.source.row, need.source.row + need.source.height);
       deliver(*need.window, cutter.pixels(need, strips));

@@ -12,6 +12,7 @@
 #include "geometry/resample.h"
 #include "pipeline/io/tile_reader.h"
 #include "pipeline/stages/extract_channels.h"
+#include "pipeline/stages/source_strips.h"
 
 namespace tilewright::pipeline {
 
@@ -39,8 +40,9 @@ struct CutSettings {
 /// Walks the tile block row by block row, in column strips if `memory_bytes` is too small for its
 /// whole width, and calls `deliver` with the pixels (C, H, W) of each window as soon as its rows are
 /// there. The pixels depend on the tile and the window only. `deliver` is called from one thread.
+/// `buffers` are used and left larger for the next tile of the same thread.
 /// Throws Error::failed that names the view if a pixel is not valid: the plan promised that all are.
-void cut_windows(const TileReader& tile, std::span<const WindowToCut> windows, const CutSettings& settings,
+void cut_windows(const TileReader& tile, std::span<const WindowToCut> windows, const CutSettings& settings, StripBuffers& buffers,
                  const std::function<void(const WindowToCut&, std::span<const std::byte>)>& deliver);
 
 }  // namespace tilewright::pipeline

@@ -26,9 +26,22 @@ void copy_rows(const Byte* from, const Window& from_window, std::size_t band, st
     std::memcpy(to + at(to_window, row), from + at(from_window, row), static_cast<std::size_t>(part.width) * pixel_bytes);
 }
 
+/// Takes the largest buffer, so that few grow; a new one if there is none.
+TileReader::Pixels largest(StripBuffers& spare) {
+  const auto found = std::max_element(spare.begin(), spare.end(), [](const auto& a, const auto& b) { return a.data.capacity() < b.data.capacity(); });
+  if (found == spare.end()) return {};
+  auto pixels = std::move(*found);
+  spare.erase(found);
+  return pixels;
+}
+
 }  // namespace
 
-SourceStrips::SourceStrips(const TileReader& tile, std::span<const Window> served) : tile_(tile), served_(served) {}
+SourceStrips::SourceStrips(const TileReader& tile, std::span<const Window> served, StripBuffers& spare) : tile_(tile), served_(served), spare_(spare) {}
+
+SourceStrips::~SourceStrips() {
+  for (auto& strip : strips_) spare_.push_back(std::move(strip.pixels));
+}
 
 std::int64_t SourceStrips::rows_a_strip(const TileReader& tile) {
   const std::int64_t block = std::max<std::int64_t>(tile.block_height(), 1);
@@ -67,11 +80,7 @@ void SourceStrips::move_to(std::int64_t row, std::int64_t row_end) {
   rows_read_ = std::max(rows_read_, row / step * step);
   for (; rows_read_ < row_end; rows_read_ = std::min(rows_read_ + step, tile_.height())) {
     for (const Window& part : needed(rows_read_, std::min(rows_read_ + step, tile_.height()))) {
-      Strip strip{.window = part, .pixels = {}};
-      if (!spare_.empty()) {
-        strip.pixels = std::move(spare_.back());
-        spare_.pop_back();
-      }
+      Strip strip{.window = part, .pixels = largest(spare_)};
       tile_.read(strip.window, strip.pixels);
       strips_.push_back(std::move(strip));
     }

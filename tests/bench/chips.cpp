@@ -4,6 +4,7 @@
 // Prints one JSON line. A line of the list is scene, column, row: pixels of the scene for EPSG 0,
 // else cells of the 10 m grid of that CRS. OUT takes all chips, in the order of the list. chips.py
 // makes scenes and lists, compares the chips and alternates the rounds with the peers'.
+#include <tbb/enumerable_thread_specific.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
 
@@ -83,6 +84,7 @@ Chips cut(const std::vector<fs::path>& scenes, const std::vector<std::vector<Win
   if (out) file.open(out, std::ios::binary);
   std::mutex writing;
   std::atomic<std::int64_t> count = 0, bytes = 0;
+  tbb::enumerable_thread_specific<pipeline::StripBuffers> buffers;
   tbb::parallel_for(
       std::size_t{0}, scenes.size(),
       [&](std::size_t n) {
@@ -92,7 +94,7 @@ Chips cut(const std::vector<fs::path>& scenes, const std::vector<std::vector<Win
         pipeline::CutSettings settings;
         settings.memory_bytes = memory_bytes;
         pipeline::cut_windows(
-            tile, windows[n], settings,
+            tile, windows[n], settings, buffers.local(),
             [&](const WindowToCut& window, std::span<const std::byte> pixels) {
               sample.assign(pixels.begin(), pixels.end());
               ++count;

@@ -17,6 +17,12 @@ constexpr double kAdamEpsilon = 1e-8, kLarsTrust = 0.001;
 constexpr std::string_view kBlocks = "blocks.";
 constexpr const char* kAverage = ".ema";
 
+/// A name within its encoder: without "encoder_N." of networks that have one a sensor.
+std::string within_encoder(const std::string& name) {
+  const auto dot = name.find('.');
+  return name.starts_with("encoder_") && dot != std::string::npos ? name.substr(dot + 1) : name;
+}
+
 /// N of "blocks.N.attn..."; -1 for other names.
 int block_of(const std::string& name) {
   return name.starts_with(kBlocks) ? std::atoi(name.c_str() + kBlocks.size()) : -1;
@@ -31,9 +37,11 @@ struct Optimizer::Group {
 
 std::vector<double> layer_scales(const NamedTensors& parameters, double layer_decay) {
   int blocks = 0;
-  for (const auto& [name, tensor] : parameters) blocks = std::max(blocks, block_of(name) + 1);
+  for (const auto& [full, tensor] : parameters)
+    blocks = std::max(blocks, block_of(within_encoder(full)) + 1);
   std::vector<double> scales;
-  for (const auto& [name, tensor] : parameters) {
+  for (const auto& [full, tensor] : parameters) {
+    const auto name = within_encoder(full);
     const bool is_embedding = name == "cls_token" || name == "pos_embed" || name == "mask_token" ||
                               name.starts_with("patch_embed.");
     const int block = block_of(name);

@@ -55,7 +55,8 @@ class Optimizer {
 };
 
 /// Factors of the learning rate with layer decay d over a ViT of L blocks: head 1, block i
-/// d^(L - i), embeddings d^(L + 1); all 1 for other networks (MAE's fine-tuning).
+/// d^(L - i), embeddings d^(L + 1), in each encoder of several sensors alike; all 1 for other
+/// networks (MAE's fine-tuning).
 std::vector<double> layer_scales(const NamedTensors& parameters, double layer_decay);
 bool is_decayed(const std::string& name, const torch::Tensor& parameter);
 /// Euclidean norm of all gradients together; not finite if any gradient is not.

@@ -188,6 +188,19 @@ TEST(LayerDecay, ScalesEachBlockByItsDepth) {
   EXPECT_EQ(layer_scales({{"layer1.0.conv1.weight", one}}, 0.65), std::vector<double>{1});
 }
 
+TEST(LayerDecay, CountsTheBlocksOfEachSensorsEncoder) {
+  const auto one = torch::zeros({1});
+  const NamedTensors parameters = {{"encoder_1.patch_embed.proj.weight", one},
+                                   {"encoder_1.blocks.0.norm1.bias", one},
+                                   {"encoder_2.blocks.3.norm1.bias", one},
+                                   {"encoder_2.norm.weight", one},
+                                   {"head.weight", one}};
+  const auto scales = layer_scales(parameters, 0.5);
+  const double wanted[] = {1.0 / 32, 1.0 / 16, 0.5, 1, 1};
+  for (std::size_t i = 0; i < scales.size(); ++i)
+    EXPECT_DOUBLE_EQ(scales[i], wanted[i]) << parameters[i].first;
+}
+
 TEST(LayerDecay, ReachesTheStep) {
   const auto moved = [](double decay, const char* name) {
     auto value = torch::ones({2, 2}).set_requires_grad(true);

@@ -55,6 +55,7 @@ class LayerCurator {
       : in_(in), config_(*in.job.curate), layer_(layer), context_(context), report_(report), memory_(in.manifest, layer), masks_(mask_places(in.manifest, layer)),
         views_(in, masks_, curate_source(in.job), config_.compare.value_or("")) {
     if (views_.items().empty()) throw Error::config("curate: the layer " + layer + " has no masks in the workspace; run: tilewright label JOB");
+    check_is_labelled();
     facts_.reach_px = config_.reach_px;
   }
 
@@ -77,6 +78,13 @@ class LayerCurator {
   void remember(index::Manifest& manifest) const { memory_.write(manifest); }
 
  private:
+  void check_is_labelled() const {
+    const auto masks = index::masks(in_.manifest, layer_);
+    if (std::any_of(masks.begin(), masks.end(), [](const auto& mask) { return mask.positive_frac > 0; })) return;
+    throw Error::failed("curate: no mask of layer " + layer_ + " has a labelled pixel, in " + std::to_string(masks.size()) +
+                        " masks: there is nothing to score; look at where, class, classes and extent of layers." + layer_ + " and at the table label_object, then run: tilewright label JOB");
+  }
+
   /// Scores are one a location: of a dated layer the latest period counts, and that is told.
   void warn_of_dates() {
     std::map<std::string, int> count;

@@ -149,6 +149,13 @@ TEST_F(CurateModels, FindBuildingsOfWhichMostLackALabel) {
   EXPECT_GT(missing, 20);
 }
 
+TEST_F(CurateModels, AreNotTrainedForALayerWithoutALabelledPixel) {
+  const auto answer = run(curate_text(), {}, "fid < 0");
+  EXPECT_EQ(answer.code, 1) << answer;
+  EXPECT_THAT(answer.err, HasSubstr("no mask of layer buildings has a labelled pixel, in "));
+  EXPECT_THAT(answer.err, HasSubstr("where, class, classes and extent of layers.buildings"));
+}
+
 TEST_F(CurateModels, AreTheNetworkOfARunWithSeveralSeedsWhereTheJobNamesOne) {
   const std::string learning =
       "datasets:\n  town: {inputs: [{source: optical}, {source: elevation}], target: buildings, subset: best, views: latest}\n"

@@ -214,6 +214,7 @@ class CurateStage : public testing::Test {
         index::MaskRow row;
         row.location_id = id(i);
         row.layer = "buildings";
+        row.positive_frac = 0.1;
         row.place = place(mask, "buildings-000000.tar");
         index::insert(*manifest_, row);
       }
@@ -505,6 +506,7 @@ TEST_F(CurateStage, LabelsThatSayNothingHaveNoScore) {
       index::MaskRow row;
       row.location_id = id(i);
       row.layer = "buildings";
+      row.positive_frac = 0.1;
       row.place = index::MemberPlace{"shards/buildings-000001.tar", member.name, member.offset, member.length, member.sha256};
       index::insert(*manifest_, row);
     }
@@ -531,6 +533,7 @@ TEST_F(CurateStage, ViewsOfAnotherPixelSizeAreRefusedWithTheRemedy) {
     index::MaskRow row;
     row.location_id = id(0);
     row.layer = "buildings";
+    row.positive_frac = 0.1;
     row.place = index::MemberPlace{"shards/buildings-000001.tar", written.members[0].name, written.members[0].offset, written.members[0].length, written.members[0].sha256};
     index::insert(*manifest_, row);
   });

@@ -165,6 +165,44 @@ TEST(SplitByBlock, NewLocationsMoveNoOldOnes) {
   }
 }
 
+/// Windows of any size anywhere, some of them over each other.
+std::vector<SplitLocation> random_world(std::mt19937& random) {
+  std::vector<SplitLocation> locations;
+  const int count = 20 + static_cast<int>(random() % 40);
+  for (int n = 0; n < count; ++n) {
+    const double size = 80 + 20.0 * (random() % 20);
+    locations.push_back(location_at(400000 + 10.0 * (random() % 1200), 5000000 + 10.0 * (random() % 1200), size));
+    locations.back().location_id += "_" + std::to_string(n);
+  }
+  return locations;
+}
+
+TEST(SplitByBlock, AThousandRandomWorldsKeepTheirDistanceAndNewDataMoveNothing) {
+  std::mt19937 random(20261128);
+  int worlds = 0, guarded = 0;
+  for (int trial = 0; worlds < 1000; ++trial) {
+    ASSERT_LT(trial, 3000) << "too many worlds leave a part empty";
+    const auto all = random_world(random);
+    const SplitConfig config{.block_m = 500 + 100.0 * (random() % 10), .guard_m = 10.0 * (1 + random() % 20), .train = 0.6, .val = 0.2, .test = 0.2, .seed = random()};
+    std::vector<SplitLocation> some;
+    std::vector<std::size_t> index;
+    for (std::size_t n = 0; n < all.size(); ++n)
+      if (random() % 4 != 0) some.push_back(all[n]), index.push_back(n);
+    try {
+      const auto whole = split_locations(all, config), part = split_locations(some, config);
+      ++worlds;
+      guarded += whole.report.guard > 0;
+      ASSERT_GE(brute_force_distance(all, whole.of, false), config.guard_m) << "trial " << trial;
+      ASSERT_DOUBLE_EQ(whole.report.min_train_test_m, brute_force_distance(all, whole.of, true)) << "trial " << trial;
+      ASSERT_EQ(whole.report.overlapping_pairs, 0);
+      for (std::size_t n = 0; n < some.size(); ++n) ASSERT_EQ(part.of[n].part, whole.of[index[n]].part) << "trial " << trial << ", " << some[n].location_id;
+    } catch (const Error& error) {
+      ASSERT_THAT(error.what(), HasSubstr("no location")) << "trial " << trial;
+    }
+  }
+  EXPECT_GT(guarded, 900) << "worlds without a guarded location show little";
+}
+
 TEST(SplitByBlock, FractionsHoldInExpectationAndTheSeedMatters) {
   const SplitConfig config{.seed = 5};
   std::map<std::string, int> count;

@@ -28,7 +28,7 @@ struct PlaceBox {
 /// What was asked of PROJ is kept for the next windows, up to 8,192 cells (about 3 MiB). Not thread-safe.
 class SparseTransform {
  public:
-  /// Largest error at the check points, source pixels; a UTM neighbour zone at 10 m has 1e-7.
+  /// Largest error at the check points, source pixels; a UTM neighbour zone at 10 m has 1e-8 in cells of half the size, and errors grow with its cube.
   static constexpr double kTolerance_px = 1e-3;
 
   /// `map_from_grid`: affine of the whole grid (lattice_affine). Throws Error::failed where the

@@ -64,11 +64,13 @@ std::optional<double> softmin(const LabelView& label, const Probabilities& model
 /// Mean of ln P(label), P at least 1e-7: the negative loss. At most 0, greater is better. nullopt as for softmin.
 std::optional<double> log_likelihood(const LabelView& label, const Probabilities& model);
 
-/// Sum of P_j and number of pixels labelled j, for each plane j.
+/// Sum of P_j and number of pixels labelled j, for each plane j; and the sum of P_j at all pixels with a class.
 struct ClassConfidence {
   std::vector<double> sum;
   std::vector<std::int64_t> count;
+  std::vector<double> sum_everywhere;
   void add(const LabelView& label, const Probabilities& model);
+  void add(const ClassConfidence& other);
   /// Mean P_j over pixels labelled j; 2 (never reached) for classes that nothing is labelled with.
   [[nodiscard]] std::vector<double> thresholds() const;
 };

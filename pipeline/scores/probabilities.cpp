@@ -74,13 +74,23 @@ std::optional<double> log_likelihood(const LabelView& label, const Probabilities
 }
 
 void ClassConfidence::add(const LabelView& label, const Probabilities& model) {
-  sum.resize(model.class_ids.size(), 0);
-  count.resize(model.class_ids.size(), 0);
-  const auto n = model.pixels();
+  const auto classes = model.class_ids.size(), n = model.pixels();
+  sum.resize(classes, 0), count.resize(classes, 0), sum_everywhere.resize(classes, 0);
   each_labelled(label, model, [&](std::size_t i, std::size_t plane) {
     sum[plane] += static_cast<double>(model.khw[plane * n + i]);
     ++count[plane];
+    for (std::size_t k = 0; k < classes; ++k) sum_everywhere[k] += static_cast<double>(model.khw[k * n + i]);
   });
+}
+
+void ClassConfidence::add(const ClassConfidence& other) {
+  const auto classes = std::max(sum.size(), other.sum.size());
+  sum.resize(classes, 0), count.resize(classes, 0), sum_everywhere.resize(classes, 0);
+  for (std::size_t k = 0; k < other.sum.size(); ++k) {
+    sum[k] += other.sum[k];
+    count[k] += other.count[k];
+    sum_everywhere[k] += other.sum_everywhere[k];
+  }
 }
 
 std::vector<double> ClassConfidence::thresholds() const {

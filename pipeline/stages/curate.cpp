@@ -55,12 +55,13 @@ class LayerCurator {
       : in_(in), config_(*in.job.curate), layer_(layer), context_(context), report_(report), memory_(in.manifest, layer), masks_(mask_places(in.manifest, layer)),
         views_(in, masks_, curate_source(in.job), config_.compare.value_or("")) {
     if (views_.items().empty()) throw Error::config("curate: the layer " + layer + " has no masks in the workspace; run: tilewright label JOB");
-    check_is_labelled();
     facts_.reach_px = config_.reach_px;
   }
 
   CuratedLayer run() {
-    warn_of_dates();
+    const auto masks = index::masks(in_.manifest, layer_);
+    check_is_labelled(masks);
+    warn_of_dates(masks);
     const auto plain = wanted_scores(config_, false), by_model = wanted_scores(config_, true);
     if (config_.repair || std::any_of(plain.begin(), plain.end(), [](const auto* row) { return row->needs == ScoreNeeds::image; })) find_edge_scale();
     score_plain(plain);
@@ -78,17 +79,16 @@ class LayerCurator {
   void remember(index::Manifest& manifest) const { memory_.write(manifest); }
 
  private:
-  void check_is_labelled() const {
-    const auto masks = index::masks(in_.manifest, layer_);
+  void check_is_labelled(const std::vector<index::MaskRow>& masks) const {
     if (std::any_of(masks.begin(), masks.end(), [](const auto& mask) { return mask.positive_frac > 0; })) return;
     throw Error::failed("curate: no mask of layer " + layer_ + " has a labelled pixel, in " + std::to_string(masks.size()) +
                         " masks: there is nothing to score; look at where, class, classes and extent of layers." + layer_ + " and at the table label_object, then run: tilewright label JOB");
   }
 
   /// Scores are one a location: of a dated layer the latest period counts, and that is told.
-  void warn_of_dates() {
+  void warn_of_dates(const std::vector<index::MaskRow>& masks) {
     std::map<std::string, int> count;
-    for (const auto& mask : index::masks(in_.manifest, layer_))
+    for (const auto& mask : masks)
       if (mask.place) ++count[mask.location_id];
     const auto several = std::count_if(count.begin(), count.end(), [](const auto& entry) { return entry.second > 1; });
     if (several == 0) return;

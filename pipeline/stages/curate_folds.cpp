@@ -296,15 +296,14 @@ std::optional<double> FoldAnswers::spread(const std::string& location_id, std::s
   const auto found = places_.find(location_id);
   if (found == places_.end() || found->second.size() < 2) return std::nullopt;
   const auto pixels = mean.size() / class_ids_.size();
-  std::vector<std::size_t> decided(pixels);
-  for (std::size_t i = 0; i < pixels; ++i)
-    for (std::size_t k = 1; k < class_ids_.size(); ++k)
-      if (mean[k * pixels + i] > mean[decided[i] * pixels + i]) decided[i] = k;
+  const Probabilities model{mean, class_ids_};
+  const auto classes = decided(model);
+  const auto planes = model.plane_of_class();
   std::vector<double> squares(pixels, 0);
   for (std::size_t seed = 0; seed < found->second.size(); ++seed) {
     const auto one = of_seed(location_id, seed);
     for (std::size_t i = 0; i < pixels; ++i) {
-      const auto at = decided[i] * pixels + i;
+      const auto at = static_cast<std::size_t>(planes[classes[i]]) * pixels + i;
       const double apart = static_cast<double>(one[at]) - static_cast<double>(mean[at]);
       squares[i] += apart * apart;
     }

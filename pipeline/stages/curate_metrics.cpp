@@ -118,9 +118,8 @@ void each_answered(const LabelledViews& views, const FoldAnswers& answers, const
 Metrics score_by_model(const LabelledViews& views, const FoldAnswers& answers, const std::vector<const ScoreRow*>& scores, LayerFacts& facts, const RunContext& context) {
   std::vector<ClassConfidence> confidence(views.items().size());
   each_answered(views, answers, context, [&](std::size_t n, const LabelView& label, const Probabilities& model) { confidence[n].add(label, model); });
-  ClassConfidence all{std::vector<double>(answers.class_ids().size(), 0), std::vector<std::int64_t>(answers.class_ids().size(), 0)};
-  for (const auto& one : confidence)
-    for (std::size_t k = 0; k < one.sum.size(); ++k) all.sum[k] += one.sum[k], all.count[k] += one.count[k];
+  ClassConfidence all;
+  for (const auto& one : confidence) all.add(one);
   facts.thresholds = all.thresholds();
   Values values(views.items().size(), std::vector<std::optional<double>>(scores.size()));
   const bool asks_spread = std::any_of(scores.begin(), scores.end(), [](const auto* row) { return row->name == "model_spread"; });

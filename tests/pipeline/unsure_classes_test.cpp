@@ -35,10 +35,10 @@ Town town_of(std::uint32_t seed, float on_buildings, float elsewhere) {
   return out;
 }
 
-ClassMeans means_of(const Town& town) {
-  ClassMeans means;
-  means.add(town.view(), town.model());
-  return means;
+ClassConfidence confidence_of(const Town& town) {
+  ClassConfidence confidence;
+  confidence.add(town.view(), town.model());
+  return confidence;
 }
 
 TEST(UnsureClasses, AreDecidedFromTheirThresholdOn) {
@@ -51,9 +51,9 @@ TEST(UnsureClasses, AreDecidedFromTheirThresholdOn) {
       if (town.label[i] == 1) sum += static_cast<double>(town.khw[n + i]), ++count;
     const double threshold = sum / count;
     const auto before = town.khw;
-    const auto means = means_of(town);
-    EXPECT_NEAR(means.where_labelled(1), threshold, 1e-12);
-    const auto factors = means.factors();
+    const auto confidence = confidence_of(town);
+    EXPECT_NEAR(confidence.thresholds()[1], threshold, 1e-12);
+    const auto factors = odds_factors(confidence);
     EXPECT_EQ(factors[0], 1);
     EXPECT_NEAR(factors[1], (1 - threshold) / threshold, 1e-12);
     raise_odds(town.khw, factors);
@@ -66,34 +66,34 @@ TEST(UnsureClasses, AreDecidedFromTheirThresholdOn) {
   }
 }
 
-TEST(UnsureClasses, AreNoneWhereTheModelIsSure) { EXPECT_EQ(means_of(town_of(1, 0.8F, 0.1F)).factors(), (std::vector<double>{1, 1})); }
+TEST(UnsureClasses, AreNoneWhereTheModelIsSure) { EXPECT_EQ(odds_factors(confidence_of(town_of(1, 0.8F, 0.1F))), (std::vector<double>{1, 1})); }
 
 TEST(UnsureClasses, AreNoneWhereTheModelOnlyCountsThem) {
-  EXPECT_EQ(means_of(town_of(1, 0.2F, 0.2F)).factors(), (std::vector<double>{1, 1})) << "the same everywhere";
-  EXPECT_EQ(means_of(town_of(1, 0.09F, 0.06F)).factors(), (std::vector<double>{1, 1})) << "next to nothing anywhere";
+  EXPECT_EQ(odds_factors(confidence_of(town_of(1, 0.2F, 0.2F))), (std::vector<double>{1, 1})) << "the same everywhere";
+  EXPECT_EQ(odds_factors(confidence_of(town_of(1, 0.09F, 0.06F))), (std::vector<double>{1, 1})) << "next to nothing anywhere";
 }
 
 TEST(UnsureClasses, AreNoneThatNothingIsLabelledWith) {
   auto town = town_of(1, 0.4F, 0.1F);
   std::fill(town.label.begin(), town.label.end(), std::uint8_t{0});
-  EXPECT_EQ(means_of(town).factors(), (std::vector<double>{1, 1}));
+  EXPECT_EQ(odds_factors(confidence_of(town)), (std::vector<double>{1, 1}));
   std::fill(town.label.begin(), town.label.end(), std::uint8_t{1});
-  EXPECT_EQ(means_of(town).factors(), (std::vector<double>{1, 1})) << "nothing to tell it from";
+  EXPECT_EQ(odds_factors(confidence_of(town)), (std::vector<double>{1, 1})) << "nothing to tell it from";
   std::fill(town.label.begin(), town.label.end(), std::uint8_t{255});
-  EXPECT_EQ(means_of(town).factors(), (std::vector<double>{1, 1}));
-  EXPECT_TRUE(ClassMeans{}.factors().empty());
+  EXPECT_EQ(odds_factors(confidence_of(town)), (std::vector<double>{1, 1}));
+  EXPECT_TRUE(odds_factors({}).empty());
 }
 
 TEST(UnsureClasses, MeansOfPartsAreThoseOfTheWhole) {
   const auto a = town_of(1, 0.4F, 0.1F), b = town_of(2, 0.3F, 0.05F);
-  ClassMeans parts, whole = means_of(a);
-  parts.add(means_of(a));
-  parts.add(means_of(b));
-  parts.add(ClassMeans{});
+  ClassConfidence parts, whole = confidence_of(a);
+  parts.add(confidence_of(a));
+  parts.add(confidence_of(b));
+  parts.add(ClassConfidence{});
   whole.add(b.view(), b.model());
   for (std::size_t k = 0; k < 2; ++k) {
-    EXPECT_NEAR(parts.where_labelled(k), whole.where_labelled(k), 1e-12);
-    EXPECT_NEAR(parts.elsewhere(k), whole.elsewhere(k), 1e-12);
+    EXPECT_NEAR(parts.thresholds()[k], whole.thresholds()[k], 1e-12);
+    EXPECT_NEAR(parts.sum_everywhere[k], whole.sum_everywhere[k], 1e-9);
   }
 }
 
